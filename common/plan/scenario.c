@@ -88,6 +88,8 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_STAGES:
         s->keys.stages = mem_strdup(value);
         break;
+    case SCENARIO_FROM_STAGE:
+        return take_count(&s->keys.from_stage, s, name, value, RAMP_MOST_STAGES, why);
     case SCENARIO_TIME_UNIT:
         is_good = take_duration(&s->keys.unit_ns, s, name, value, why);
         if (is_good && s->keys.unit_ns == 0)
@@ -140,6 +142,7 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_RATE:
     case SCENARIO_STEP:
     case SCENARIO_MAX_RATE:
+    case SCENARIO_SPAWN_RATE:
     case SCENARIO_START_RATE: /* once the unit is known */
     case SCENARIO_KEY_COUNT:
         break;
@@ -193,6 +196,7 @@ static bool take_rate(struct scenario *s, char *pair, char **why)
                              : key == SCENARIO_START_RATE ? &s->keys.start_rate
                              : key == SCENARIO_STEP       ? &s->keys.step
                              : key == SCENARIO_MAX_RATE   ? &s->keys.max_rate
+                             : key == SCENARIO_SPAWN_RATE ? &s->keys.spawn_rate
                                                           : NULL;
     if (!rate || scenario_rate(value, s->keys.unit_ns, rate))
         return true;
@@ -275,6 +279,10 @@ static bool make_ramp(struct scenario *s, char **why)
 static bool check_keys(const struct scenario *s, char **why)
 {
     if (!scenario_check_staircase(s, why))
+        return false;
+    if (scenario_has(s, SCENARIO_SPAWN_RATE))
+        return scenario_refuse(why, s, "spawn_rate goes with constant-vus");
+    if (!scenario_check_from_stage(s, why))
         return false;
     if (scenario_has(s, SCENARIO_START_USERS) || scenario_has(s, SCENARIO_RAMP_DOWN))
         return scenario_refuse(why, s, "start_users and graceful_ramp_down go with ramping-vus");

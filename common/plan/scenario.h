@@ -73,6 +73,8 @@ struct scenario {
         char *stages;
         struct ramp_rate rate, start_rate;
         struct ramp_rate step, max_rate; /* of find-knee */
+        struct ramp_rate spawn_rate;     /* of constant-vus: so many more a second, at the begin */
+        uint32_t from_stage;             /* the first one that is done, from 1 up; 0: not given */
         int64_t unit_ns, duration_ns, max_duration_ns, level_ns;
         uint32_t given; /* bits */
         bool is_k6;     /* phase */
@@ -95,6 +97,9 @@ void scenario_write(const struct scenario *s, struct sbuf *out);
 bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, char **why);
 /* The text of a scenario that has not begun, with another start. */
 void scenario_with_start(const struct scenario *s, int64_t start_ns, struct sbuf *out);
+/* The text of a scenario of so many users, with as many; spawn_per_s 0: these come as before. */
+void scenario_with_users(const struct scenario *s, uint32_t users, double spawn_per_s,
+                         struct sbuf *out);
 /* From at_ns after its start on: at that rate, or with so many users, for the time that is left; or
  * in these stages, the first of which begins with what there is then. Neither: nothing, until
  * resumed_ns (no later than at_ns: for ever), and then what was left. */
@@ -122,6 +127,11 @@ static inline bool scenario_is_open(const struct scenario *s)
 static inline bool scenario_is_counted(const struct scenario *s)
 {
     return s->executor == SCENARIO_SHARED_ITERATIONS || s->executor == SCENARIO_PER_VU_ITERATIONS;
+}
+/* It has so many users all the time. */
+static inline bool scenario_has_level(const struct scenario *s)
+{
+    return s->executor == SCENARIO_CONSTANT_VUS || s->executor == SCENARIO_EXTERNALLY_CONTROLLED;
 }
 /* How many those are, of all users together. */
 static inline uint64_t scenario_iterations(const struct scenario *s)

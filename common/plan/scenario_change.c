@@ -165,7 +165,7 @@ bool scenario_changed(const struct scenario *s, const struct scenario_change *c,
     other.keys.stages = stages.data;
     other.executor = scenario_is_open(s) ? SCENARIO_RAMPING_ARRIVAL_RATE : SCENARIO_RAMPING_VUS;
     if (!scenario_is_open(s))
-        other.keys.given &= ~(1u << SCENARIO_MAX_USERS);
+        other.keys.given &= ~(1u << SCENARIO_MAX_USERS | 1u << SCENARIO_SPAWN_RATE);
     scenario_write(&other, out);
     sbuf_fini(&stages);
     return true;

@@ -25,6 +25,7 @@ struct scenario_stages {
 /* The stages that were given become the ramp, which begins with `from`. False, with *why. */
 bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
                           struct ramp_rate from, char **why);
+bool scenario_check_from_stage(const struct scenario *s, char **why);
 
 /* class=Buyer, or class=Buyer*3+Browser. */
 bool scenario_take_class(struct scenario *s, const char *value, char **why);
@@ -66,11 +67,13 @@ int scenario_word(const char *const *words, const char *text);
     KEY(START_RATE, "start_rate", "startRate")                                                     \
     KEY(TIME_UNIT, "time_unit", "timeUnit")                                                        \
     KEY(STAGES, "stages", NULL)                                                                    \
+    KEY(FROM_STAGE, "from_stage", NULL)                                                            \
     KEY(DURATION, "duration", NULL)                                                                \
     KEY(MAX_DURATION, "max_duration", "maxDuration")                                               \
     KEY(ITERATIONS, "iterations", NULL)                                                            \
     KEY(USERS, "users", "preAllocatedVUs")                                                         \
     KEY(MAX_USERS, "max_users", "maxVUs")                                                          \
+    KEY(SPAWN_RATE, "spawn_rate", NULL)                                                            \
     KEY(START_USERS, "start_users", "startVUs")                                                    \
     KEY(RAMP_DOWN, "graceful_ramp_down", "gracefulRampDown")                                       \
     KEY(MAX_QUEUE, "max_queue", NULL)                                                              \

@@ -31,14 +31,60 @@ static bool add_stage(struct scenario *s, const struct scenario_stages *of, char
     return is_good || of->beyond(s, why);
 }
 
+bool scenario_check_from_stage(const struct scenario *s, char **why)
+{
+    if (!scenario_has(s, SCENARIO_FROM_STAGE))
+        return true;
+    if (!scenario_has(s, SCENARIO_STAGES))
+        return scenario_refuse(why, s, "from_stage goes with stages");
+    return s->keys.from_stage > 0 || scenario_refuse(why, s, "from_stage counts from 1");
+}
+
+/* Where the stages go on behind the first `count` commas; NULL: there are fewer. */
+static const char *behind(const char *stages, uint32_t count)
+{
+    for (; count && stages; count--)
+        if ((stages = strchr(stages, ',')))
+            stages++;
+    return stages;
+}
+
+/* The stages before the one that is to be the first were: the scenario begins with the level that
+ * they left, as if it had been written so. */
+static bool begin_later(struct scenario *s, struct ramp_rate level, char **why)
+{
+    const char *rest = behind(s->keys.stages, s->keys.from_stage - 1);
+    if (!rest)
+        return scenario_refuse(why, s, "from_stage=%u: there are not so many stages",
+                               s->keys.from_stage);
+    char *stages = mem_strdup(rest);
+    free(s->keys.stages);
+    s->keys.stages = stages;
+    s->keys.from_stage = 0;
+    s->keys.given &= ~(1u << SCENARIO_FROM_STAGE | 1u << SCENARIO_RATE);
+    ramp_fini(&s->ramp);
+    s->is_endless = false;
+    if (!scenario_is_open(s)) {
+        s->start_users = (uint32_t)((double)level.arrivals / (double)level.per_ns * 1e9 + 0.5);
+        return true;
+    }
+    s->keys.start_rate = level;
+    s->keys.given |= 1u << SCENARIO_START_RATE;
+    return true;
+}
+
 bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
                           struct ramp_rate from, char **why)
 {
+    const uint32_t before = s->keys.from_stage ? s->keys.from_stage - 1 : 0;
     char *rest = NULL, *text = mem_strdup(s->keys.stages);
     bool is_good = true;
-    for (char *stage = strtok_r(text, ",", &rest); stage && is_good;
-         stage = strtok_r(NULL, ",", &rest))
+    uint32_t n = 0;
+    for (char *stage = strtok_r(text, ",", &rest); stage && is_good && (!before || n < before);
+         stage = strtok_r(NULL, ",", &rest), n++)
         is_good = add_stage(s, of, stage, &from, why);
     free(text);
-    return is_good;
+    if (!before || !is_good)
+        return is_good;
+    return begin_later(s, from, why) && scenario_make_stages(s, of, from, why);
 }

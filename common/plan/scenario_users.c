@@ -90,6 +90,12 @@ static bool check_keys(const struct scenario *s, char **why)
     if (!is_ramping(s) && !REFUSE_GIVEN(s, "ramping-vus", why, SCENARIO_STAGES,
                                         SCENARIO_START_USERS, SCENARIO_RAMP_DOWN))
         return false;
+    if (!scenario_check_from_stage(s, why))
+        return false;
+    if (scenario_has(s, SCENARIO_SPAWN_RATE) && !scenario_has_level(s))
+        return scenario_refuse(why, s, "spawn_rate goes with constant-vus");
+    if (scenario_has(s, SCENARIO_SPAWN_RATE) && s->keys.spawn_rate.arrivals <= 0)
+        return scenario_refuse(why, s, "spawn_rate must be above 0");
     if (is_counted && !s->iterations)
         return scenario_refuse(why, s, "it needs iterations, such as iterations=1000");
     if (!is_ramping(s) && s->users == 0 && !scenario_is_of_all(s) && !is_counted)
@@ -108,7 +114,14 @@ static bool check_iterations(const struct scenario *s, char **why)
     return true;
 }
 
-/* Of those whose number of users does not change by itself. */
+static int64_t spawn_ns(const struct scenario *s)
+{
+    const struct ramp_rate rate = s->keys.spawn_rate;
+    const double ns = (double)s->users * (double)rate.per_ns / (double)rate.arrivals;
+    return ns < RAMP_MOST_NS ? (int64_t)ns : RAMP_MOST_NS;
+}
+
+/* Of those whose number of users does not change by itself, once they are there. */
 static bool make_level(struct scenario *s, char **why)
 {
     int64_t length = s->keys.duration_ns;
@@ -125,6 +138,9 @@ static bool make_level(struct scenario *s, char **why)
     }
     if (s->is_endless)
         length = RAMP_MOST_NS / 2;
+    if (scenario_has(s, SCENARIO_SPAWN_RATE) &&
+        !ramp_add(&s->ramp, spawn_ns(s), so_many(0), so_many(s->users)))
+        return beyond(s, why);
     return ramp_add(&s->ramp, length, so_many(s->users), so_many(s->users)) || beyond(s, why);
 }
 
@@ -159,6 +175,8 @@ void scenario_write_users(const struct scenario *s, struct sbuf *out)
                   s->ramp_down_ns, s->keys.stages);
     else if (s->users)
         sbuf_addf(out, ",users=%u", s->users);
+    if (scenario_has(s, SCENARIO_SPAWN_RATE))
+        scenario_put_rate(out, "spawn_rate", s->keys.spawn_rate);
     if (scenario_has(s, SCENARIO_MAX_USERS))
         sbuf_addf(out, ",max_users=%u", s->max_users);
     if (scenario_has(s, SCENARIO_DURATION))
@@ -168,6 +186,20 @@ void scenario_write_users(const struct scenario *s, struct sbuf *out)
     if (scenario_is_counted(s) && !s->is_endless)
         sbuf_addf(out, ",max_duration=%" PRId64 "ns", s->ramp.length_ns);
     scenario_write_pairs(s, out);
+}
+
+void scenario_with_users(const struct scenario *s, uint32_t users, double spawn_per_s,
+                         struct sbuf *out)
+{
+    struct scenario other = *s;
+    other.users = users;
+    if (users > other.max_users)
+        other.max_users = users;
+    if (spawn_per_s > 0)
+        other.keys.given &= ~(1u << SCENARIO_SPAWN_RATE);
+    scenario_write_users(&other, out);
+    if (spawn_per_s > 0)
+        sbuf_addf(out, ",spawn_rate=%.6f/s", spawn_per_s > 1e-6 ? spawn_per_s : 1e-6);
 }
 
 static unsigned users_of(const struct scenario *s, int64_t numerator)
@@ -207,7 +239,8 @@ void scenario_describe_users(const struct scenario *s, struct sbuf *out)
     sbuf_addf(out, "%s: %s of %s%s%s, %u", s->name, scenario_executors[s->executor],
               s->user_class ? s->user_class : "?", s->task ? "." : "", s->task ? s->task : "",
               users_of(s, r->stages[0].from));
-    for (size_t i = 0; is_ramping(s) && i < r->count - s->is_endless; i++) {
+    const size_t shown = r->count - (!is_ramping(s) || s->is_endless); /* else it is the level */
+    for (size_t i = 0; i < shown; i++) {
         sbuf_addf(out, " → %u in ", users_of(s, r->stages[i].to));
         scenario_put_span(out, r->stages[i].length_ns);
     }

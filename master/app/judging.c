@@ -223,12 +223,28 @@ static void stop(struct master *m, size_t index)
     m->judging.wants_stop = true;
 }
 
+/* One scenario of those that run. */
+static void stop_scenario(struct master *m, const struct threshold *t)
+{
+    const char *obstacle = plans_end(m, t->scenario);
+    if (obstacle)
+        log_warning(MAIN_LOGGER, "Scenario '%s' is not stopped by threshold %s: %s", t->scenario,
+                    t->text, obstacle);
+    else
+        log_warning(MAIN_LOGGER, "Scenario '%s' is stopped by threshold %s", t->scenario, t->text);
+}
+
 static void follow(struct master *m)
 {
     struct verdict *v = m->judging.verdict;
     int stopper = -1;
-    for (int i = verdict_stops(v); i >= 0; i = verdict_stops(v))
-        stopper = stopper < 0 ? i : stopper;
+    for (int i = verdict_stops(v); i >= 0; i = verdict_stops(v)) {
+        const struct threshold *t = verdict_result(v, (size_t)i).threshold;
+        if (t->scenario)
+            stop_scenario(m, t);
+        else
+            stopper = stopper < 0 ? i : stopper;
+    }
     for (int i = verdict_turned(v); i >= 0; i = verdict_turned(v))
         if (verdict_result(v, (size_t)i).state == VERDICT_FAIL) /* else it has recovered already */
             tell_turned(m, (size_t)i);

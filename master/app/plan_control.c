@@ -182,6 +182,36 @@ static struct command_result end_one(struct master *m, size_t i, int64_t at_ns)
     return r;
 }
 
+static size_t place_of(const struct plans *p, const char *name)
+{
+    size_t i = 0;
+    while (i < p->list.count && strcmp(p->list.all[i]->name, name) != 0)
+        i++;
+    return i;
+}
+
+const char *plans_end(struct master *m, const char *name)
+{
+    struct plans *p = &m->plans;
+    const size_t i = place_of(p, name);
+    if (!p->texts || i == p->list.count)
+        return "there is no scenario of that name";
+    if (scenario_is_counted(p->list.all[i]) || scenario_is_of_all(p->list.all[i]))
+        return "it is of so many iterations";
+    given_of(p, i)->is_to_end = true;
+    return NULL;
+}
+
+/* Once it has begun. */
+static bool takes_end(struct plans *p, size_t i)
+{
+    struct plan_given *given = p->given ? &p->given[i] : NULL;
+    if (!given || !given->is_to_end || now_of(p, i) <= 0)
+        return false;
+    given->is_to_end = false;
+    return true;
+}
+
 static int64_t soon_ns(const struct plans *p, size_t i)
 {
     return (int64_t)((now_of(p, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
@@ -194,7 +224,7 @@ bool plans_control_second(struct master *m)
         return false;
     knees_second(m);
     for (size_t i = 0; i < m->plans.list.count; i++)
-        if (knees_take_end(&m->plans, i))
+        if (takes_end(&m->plans, i) || knees_take_end(&m->plans, i))
             is_ended |= end_one(m, i, soon_ns(&m->plans, i)).is_ok;
     return is_ended;
 }
@@ -305,13 +335,11 @@ static struct command_result take(struct master *m, json_t *asked)
     json_t *paused = json_object_get(asked, "paused"), *rate = json_object_get(asked, "rate"),
            *users = json_object_get(asked, "users"), *stages = json_object_get(asked, "stages"),
            *ended = json_object_get(asked, "ended");
-    size_t i = 0;
     if (!name)
         return refuse("name", "Give the name of a scenario.");
     if (!p->texts || p->begun_at <= 0 || !run_is_active(&m->machine.run))
         return refuse("", "No scenario runs.");
-    while (i < p->list.count && strcmp(p->list.all[i]->name, name) != 0)
-        i++;
+    const size_t i = place_of(p, name);
     if (i == p->list.count)
         return refuse("name", "There is no scenario of that name.");
     if (now_of(p, i) <= 0)

@@ -16,6 +16,7 @@
 #include "master/proto/proto_in.h"
 
 struct master;
+struct options;
 struct command_result;
 
 struct plan_list { /* begins as zeros; owned */
@@ -31,6 +32,7 @@ struct plan_given {         /* of a scenario that was changed while it ran; owne
     char *paused;           /* its text before it was paused at paused_ns; NULL: it is not */
     int64_t paused_ns;
     int64_t end_ns;   /* when it ended last, after its start; 0: at the end of its plan */
+    bool is_to_end;   /* a threshold stops it, as soon as it has begun */
     bool is_followed; /* its iterations are done: those that waited for that were told */
 };
 
@@ -63,6 +65,11 @@ bool plans_are_of_all(const struct plans *p); /* of --iterations and --ips: they
 void plans_forget(struct plan_list *l);
 void plans_print(const struct master *m);
 
+/* plans_options.c: the scenarios as options want them. False: *why (to be freed). */
+bool plans_take_options(struct plan_list *l, const struct options *o, char **why);
+bool plans_have_level(const struct plan_list *l); /* one is of so many users */
+void plans_tell_users(const struct plans *p);
+
 /* plans.c */
 void plans_begin(struct master *m); /* a run is about to */
 /* Its first users are there: the scenarios begin. The run time that makes the run end with the last
@@ -79,6 +86,8 @@ const char *plans_end_words(const struct master *m);
 
 /* plan_control.c: while they run. `json` as of POST api/v1/scenario. */
 struct command_result plans_control(struct master *m, const char *json);
+/* The scenario ends within a second, the others go on. Why it cannot, static; or NULL. */
+const char *plans_end(struct master *m, const char *name);
 /* Iterations of a scenario may be done: those that are to begin then, begin. Whether some do. */
 bool plans_follow_on(struct master *m);
 /* Those that have found what they looked for end. True: the run time is another one then. */

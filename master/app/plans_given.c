@@ -77,54 +77,6 @@ static bool take_object(struct plan_list *l, const json_t *object, char **why)
     return true;
 }
 
-static bool is_among(char *const *names, const char *name)
-{
-    for (; names && *names; names++)
-        if (!strcmp(*names, name))
-            return true;
-    return false;
-}
-
-static struct scenario *scenario_named(const struct plan_list *l, const char *name)
-{
-    for (size_t i = 0; i < l->count; i++)
-        if (!strcmp(l->all[i]->name, name))
-            return l->all[i];
-    return NULL;
-}
-
-/* --scenario-only: the others are as if they had not been given. */
-static bool keep_only(struct plan_list *l, char *const *names, char **why)
-{
-    size_t kept = 0;
-    for (char *const *name = names; name && *name; name++)
-        if (!scenario_named(l, *name)) {
-            struct sbuf words = {0};
-            sbuf_addf(&words, "--scenario-only: there is no scenario '%s'", *name);
-            for (size_t i = 0; i < l->count; i++)
-                sbuf_addf(&words, "%s%s", i ? ", " : ": there is ", l->all[i]->name);
-            *why = sbuf_take(&words);
-            return false;
-        }
-    for (size_t i = 0; names && i < l->count; i++) {
-        struct scenario *s = l->all[i];
-        if (is_among(names, s->name)) {
-            l->all[kept++] = s;
-        } else {
-            scenario_fini(s);
-            free(s);
-        }
-    }
-    if (names)
-        l->count = kept;
-    for (size_t i = 0; names && i < l->count; i++)
-        if (l->all[i]->start_after && !scenario_named(l, l->all[i]->start_after)) {
-            free(l->all[i]->start_after);
-            l->all[i]->start_after = NULL;
-        }
-    return true;
-}
-
 /* With chance there may be one arrival or none: which it is, is known when there is a seed. */
 static bool starts_something(const struct scenario *s, char **why)
 {
@@ -143,11 +95,8 @@ static bool starts_something(const struct scenario *s, char **why)
 static bool settle(struct plan_list *l, const struct options *o, char **why)
 {
     size_t bad;
-    if (!keep_only(l, o->scenario_only, why))
+    if (!plans_take_options(l, o, why))
         return false;
-    for (size_t i = 0; i < l->count; i++)
-        l->all[i]->is_fresh |=
-            o->fresh_user && scenario_is_open(l->all[i]) && !scenario_is_of_all(l->all[i]);
     for (size_t i = 0; i < l->count; i++)
         if (!starts_something(l->all[i], why))
             return false;
@@ -572,9 +521,13 @@ bool plans_take_script(struct master *m, char **why)
 static char *misuse(const struct master *m)
 {
     const struct plans *p = &m->plans;
-    if (p->list.count && !plans_are_of_all(p) && (m->o->users >= 0 || m->o->spawn_rate >= 0))
-        return mem_strdup("--users and --spawn-rate do not go with scenarios, whose keys users and "
-                          "max_users, or stages, say how many there are");
+    if (p->list.count && !plans_are_of_all(p) && (m->o->users >= 0 || m->o->spawn_rate >= 0) &&
+        !plans_have_level(&p->list))
+        return mem_strdup("--users and --spawn-rate are for scenarios of so many users "
+                          "(constant-vus, Users), of which there is none: of the others the keys "
+                          "users and max_users, or stages, say how many there are");
+    if (m->o->from_stage && !p->list.count)
+        return mem_strdup("--from-stage: there is no scenario, and so there are no stages");
     if (m->o->show_plan && !p->list.count)
         return mem_strdup("--show-plan: there is no scenario: give --scenario, or the locustfile "
                           "`scenarios`");
@@ -595,15 +548,43 @@ static void tell_idle(const struct master *m)
     }
 }
 
+/* Thresholds that stop a scenario: that there is one. */
+static char *nothing_to_stop(const struct master *m)
+{
+    const struct verdict *v = m->judging.verdict;
+    const struct plan_list *l = &m->plans.list;
+    for (size_t i = 0; i < verdict_count(v); i++) {
+        const struct threshold *t = verdict_result(v, i).threshold;
+        const struct scenario *s = NULL;
+        for (size_t k = 0; t->scenario && k < l->count && !s; k++)
+            s = strcmp(l->all[k]->name, t->scenario) ? NULL : l->all[k];
+        if (!t->scenario || (s && !scenario_is_counted(s)))
+            continue;
+        struct sbuf words = {0};
+        sbuf_addf(&words, "%s: '%s': ", t->source, t->text);
+        if (s)
+            sbuf_addf(&words, "scenario '%s' is of so many iterations: it ends with them",
+                      t->scenario);
+        else
+            sbuf_addf(&words, "there is no scenario '%s'", t->scenario);
+        return sbuf_take(&words);
+    }
+    return NULL;
+}
+
 int plans_script_came(struct master *m)
 {
     char *why = NULL;
     if (!plans_take_script(m, &why))
         return say(why);
     why = misuse(m);
+    if (!why)
+        why = nothing_to_stop(m);
     if (why)
         return say(why);
     tell_idle(m);
+    if (m->o->users >= 0 || m->o->spawn_rate >= 0)
+        plans_tell_users(&m->plans);
     return 0;
 }
 

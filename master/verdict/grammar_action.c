@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* grammar_action: what may follow a threshold, each behind a comma, and each once. */
 #include "master/verdict/scan.h"
+#include "common/base/mem.h"
 #include <stdio.h>
 
 static const char *const words[] = {"stop",   "continue",    "warn",   "after",
@@ -51,6 +52,25 @@ static int read_setting(struct scan *s, struct threshold *t, enum threshold_sett
     return what == SAID_NO_DATA ? read_no_data(s, t) : read_samples(s, t);
 }
 
+/* stop=NAME */
+static int read_scenario(struct scan *s, struct threshold *t)
+{
+    scan_blanks(s);
+    if (*s->p != '=')
+        return 0;
+    s->p++;
+    scan_blanks(s);
+    size_t len = 0;
+    while (scan_is_word_sign(s->p[len]) || s->p[len] == '-')
+        len++;
+    if (!len)
+        return WRONG(s, "stop= is followed by the name of a scenario");
+    t->scenario = mem_zalloc(len + 1);
+    memcpy(t->scenario, s->p, len);
+    s->p += len;
+    return 0;
+}
+
 /* column: of the word. */
 static int refuse_again(struct scan *s, const struct threshold *t, const char *word, size_t column)
 {
@@ -85,7 +105,7 @@ static int read_action(struct scan *s, struct threshold *t)
         if (says[i] != SAID_ACTION)
             return read_setting(s, t, says[i]);
         t->action = i == 0 ? ACTION_STOP : i == 1 ? ACTION_CONTINUE : ACTION_WARN;
-        return 0;
+        return i == 0 ? read_scenario(s, t) : 0;
     }
     return unknown(s);
 }

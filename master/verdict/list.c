@@ -154,7 +154,10 @@ static void print_one(const struct threshold *t, struct sbuf *out)
     sbuf_addf(out, "    of %s; %s", scope, modes[t->mode]);
     if (t->mode != MODE_ALL)
         sbuf_addf(out, " %u s", t->window_s);
-    sbuf_adds(out, actions[t->action]);
+    if (t->scenario)
+        sbuf_addf(out, ", stops %s", t->scenario);
+    else
+        sbuf_adds(out, actions[t->action]);
     if (t->after_s > 0)
         sbuf_addf(out, " after %g s", t->after_s);
     if (t->warmup_s > 0)

@@ -224,12 +224,17 @@ static int read_action(struct table *f, struct threshold *t)
     static const enum threshold_action actions[] = {ACTION_STOP, ACTION_CONTINUE, ACTION_WARN};
     const char *action = field(f, "action");
     size_t i = 0;
-    while (action && i < 3 && strcmp(words[i], action) != 0)
+    const char *scenario = action && !strncmp(action, "stop=", 5) ? action + 5 : NULL;
+    while (action && !scenario && i < 3 && strcmp(words[i], action) != 0)
         i++;
-    if (i == 3)
+    if (i == 3 || (scenario && !*scenario))
         return wrong_word(f, "action", words, 3);
     if (action && take_action(f, t, "action", actions[i]) != 0)
         return -1;
+    if (scenario && t->scenario && strcmp(t->scenario, scenario) != 0)
+        return wrong_twice(f, "action");
+    if (scenario && !t->scenario)
+        t->scenario = mem_strdup(scenario);
     return read_abort(f, t, "abort") != 0 || read_abort(f, t, "abortOnFail") != 0 ? -1 : 0;
 }
 

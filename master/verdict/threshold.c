@@ -15,7 +15,8 @@ void threshold_init(struct threshold *t)
 
 void threshold_fini(struct threshold *t)
 {
-    char *texts[] = {t->text, t->name, t->source, t->metric, t->method, t->row, t->warning};
+    char *texts[] = {t->text,   t->name, t->source,  t->metric,
+                     t->method, t->row,  t->warning, t->scenario};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     for (size_t i = 0; i < t->tag_count; i++) {
@@ -38,6 +39,7 @@ void threshold_copy(struct threshold *to, const struct threshold *from)
     to->name = copy_of(from->name);
     to->source = copy_of(from->source);
     to->metric = copy_of(from->metric);
+    to->scenario = copy_of(from->scenario);
     to->method = copy_of(from->method);
     to->row = copy_of(from->row);
     to->warning = copy_of(from->warning);

@@ -112,6 +112,7 @@ struct threshold {
     enum threshold_mode mode;
     unsigned window_s;
     enum threshold_action action;
+    char *scenario;  /* that alone is stopped, of that name; NULL: the test */
     double after_s;  /* of the load, before which nothing is stopped */
     double warmup_s; /* of the load, which do not count */
     uint64_t min_samples;

@@ -61,6 +61,8 @@ static void add_rule(struct sbuf *out, const struct verdict_result *r)
     add_text(out, "mode", modes[t->mode]);
     add_number(out, "window", t->window_s);
     add_text(out, "action", actions[t->action]);
+    if (t->scenario)
+        add_text(out, "scenario", t->scenario);
     add_number(out, "after", t->after_s);
     add_number(out, "warmup", t->warmup_s);
     add_number(out, "min_samples", (double)t->min_samples);
@@ -148,7 +150,7 @@ void verdict_line(const struct verdict_result *r, long local, struct sbuf *out)
         sbuf_addf(out, " first at %02ld:%02ld:%02ld", second / 3600, second / 60 % 60, second % 60);
     }
     if (r->has_stopped)
-        sbuf_adds(out, ", stopped the test");
+        sbuf_addf(out, ", stopped %s", t->scenario ? t->scenario : "the test");
     if (*r->why)
         sbuf_addf(out, isfinite(r->value) ? " (%s)" : ": %s", r->why);
     if (!r->is_valid)

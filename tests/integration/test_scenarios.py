@@ -119,8 +119,15 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--rate", "1/s", "--scenario", "b:constant-vus:users=1,task=xyzzy"], "scenario 'b': Buyer has no task named 'xyzzy': it has buy, look"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario", "b:constant-arrival-rate:rate=2/s"], "this name is given twice"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,start_after=c"], "scenario 'b': start_after=c: there is no scenario of that name"),
-    (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with scenarios"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "for scenarios of so many users"),
     (["--show-plan"], "there is no scenario"),
+    (["--from-stage", "2"], "--from-stage: there is no scenario"),
+    (["--rate", "1/s", "--from-stage", "2"], "--from-stage: no scenario has stages"),
+    (["--stages", "1m:5,1m:9", "--from-stage", "3"], "--from-stage: scenario 'stages': from_stage=3: there are not so many stages"),
+    (["--stages", "1m:5,1m:9", "--from-stage", "buy=2"], "--from-stage: there is no scenario 'buy': there is stages"),
+    (["--stages", "1m:5", "--scenario", "b:ramping-vus:stages=1m:5", "--from-stage", "1"], "--from-stage: write NAME=NUMBER of one of b, stages"),
+    (["--scenario", "b:constant-vus:users=5,from_stage=2"], "scenario 'b': from_stage goes with stages"),
+    (["--scenario", "b:ramping-vus:stages=1m:5,spawn_rate=2"], "scenario 'b': spawn_rate goes with constant-vus"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario-only", "c"], "--scenario-only: there is no scenario 'c': there is b"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Buyer*2+Bier"], "there is no User class named 'Bier': did you mean Buyer?"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Buyer*0+Buyer"], "scenario 'b': class=Buyer*0+Buyer: write one User class, or several"),
@@ -241,6 +248,21 @@ def test_thresholds_of_dropped_iterations_are_of_those_that_found_no_user(tmp_pa
     assert sorted(re.findall(r"^THRESHOLD +(pass|fail|no data)", ended.stderr, re.MULTILINE)) == ["no data", "pass", "pass"], ended.describe()
 
 
+def test_a_threshold_ends_one_scenario(tmp_path):
+    """It has failed, and the run with it; the other scenario goes on to its end."""
+    ended = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=50/s,task=buy", "--scenario", "look:constant-arrival-rate:rate=50/s,duration=5s,task=look",
+                "--threshold", "count of iterations_started{scenario:buy} < 20, stop=buy")
+    assert ended.code == 99 and "Scenario 'buy' is stopped by threshold count of iterations_started" in ended.stderr, ended.describe()
+    assert ", stopped buy" in ended.stderr and "stopped the test" not in ended.stderr, ended.describe()
+    assert 20 <= number(ended, "started", "buy") == len(stamps(tmp_path, "buy")) < 250 == number(ended, "due", "look"), ended.describe()
+
+
+@pytest.mark.parametrize("name, words", [("sell", "there is no scenario 'sell'"), ("import", "scenario 'import' is of so many iterations")])
+def test_a_threshold_that_can_end_nothing_is_refused(tmp_path, name, words):
+    ended = run(tmp_path, "--scenario", "import:shared-iterations:iterations=9", "--threshold", f"p95 < 1s, stop={name}")
+    assert ended.code == 2 and words in ended.stderr, ended.describe()
+
+
 OF_FILE = USERS + '''
 from katydid.load import Arrivals, scenario_of
 def checkout(user):
@@ -312,6 +334,30 @@ def test_each_worker_has_its_share_of_the_users_and_all_when_it_is_left_alone(tm
         assert int(victim) in children(process.pid)
         os.kill(int(victim), 9)
         wait_for(lambda: len(alive(victim)) == 5, "the other worker to have all five")
+
+
+def test_users_and_spawn_rate_of_the_command_line_are_those_of_scenarios_of_users(tmp_path):
+    """Several share them in proportion; the others stay as they are."""
+    plans = ("--scenario", "few:constant-vus:users=2,duration=1s", "--scenario", "more:constant-vus:users=6,duration=1s,spawn_rate=1",
+             "--scenario", "own:ramping-vus:stages=1s:3", "--scenario", "rate:constant-arrival-rate:rate=1/s,duration=2s")
+    shown = run(tmp_path, *plans, "-u", 20, "-r", 8, "--show-plan")
+    lines = dict(line.split(": ", 1) for line in shown.stdout.splitlines())
+    assert lines["few"].startswith("constant-vus of Buyer, 0 → 5 in 2.5s users, for 3.5s"), shown.describe()
+    assert lines["more"].startswith("constant-vus of Buyer, 0 → 15 in 2.5s users, for 3.5s"), shown.describe()
+    assert lines["own"].startswith("ramping-vus of Buyer, 0 → 3 in 1s"), shown.describe()
+    assert "Scenario 'more' has 15 users, by --users and --spawn-rate" in shown.stderr, shown.describe()
+    ended = run(tmp_path, "-u", 5, "--scenario", "few:constant-vus:users=2,duration=1s")
+    assert ended.code == 0 and len(stamps(tmp_path, "on_start")) == 5, ended.describe()
+    ended = run(tmp_path, *plans, "-u", 1)
+    assert ended.code == 2 and "--users and --spawn-rate: scenario 'few' would have no user" in ended.stderr, ended.describe()
+
+
+def test_a_run_begins_with_a_later_stage(tmp_path):
+    plan = "buy:ramping-arrival-rate:stages=1h:100/s,2s:50/s,1s:0/s,task=buy"
+    ended = run(tmp_path, "--scenario", plan, "--from-stage", 2)
+    assert ended.code == 0 and number(ended, "due") == 175 == number(ended, "started") + number(ended, "cut"), ended.describe()
+    shown = run(tmp_path, "--scenario", plan, "--stages", "1m:10,1m:20", "--from-stage", "stages=2", "--show-plan")
+    assert "0/s → 100/s in 1h" in shown.stdout and "stages: ramping-vus of Buyer, 10 → 20 in 1m users, for 1m" in shown.stdout, shown.describe()
 
 
 def test_each_worker_has_its_share_of_the_users_of_each_scenario(tmp_path):

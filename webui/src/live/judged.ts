@@ -19,6 +19,7 @@ export interface Threshold {
   mode: "all" | "for" | "within" | "over";
   window: number;
   action: "continue" | "stop" | "warn";
+  scenario?: string; // that alone is stopped
   after: number;
   warmup: number;
   min_samples: number;

@@ -38,7 +38,7 @@ export const quoted = (text: string): string => (text.includes("'") ? `"${text.r
 export function lineOf(one: Threshold): string {
   const said = one.text.replace(QUOTED, "");
   const settings: [string, boolean, string][] = [
-    [one.action, one.action !== "continue", ""], ["after", one.after > 0, `=${one.after}s`], ["warmup", one.warmup > 0, `=${one.warmup}s`],
+    [one.action, one.action !== "continue", one.scenario === undefined ? "" : `=${one.scenario}`], ["after", one.after > 0, `=${one.after}s`], ["warmup", one.warmup > 0, `=${one.warmup}s`],
     ["min_samples", one.min_samples > 1, `=${one.min_samples}`], ["no_data", one.no_data !== "fail", `=${one.no_data}`],
   ];
   const rest = settings.filter(([word, isSet]) => isSet && !new RegExp(`,\\s*${word}\\b`).test(said)).map(([word, , value]) => `, ${word}${value}`);

@@ -139,5 +139,7 @@ describe("typing a threshold", () => {
   it("is given back as it would be typed", () => {
     expect(lineOf(threshold({ name: "cart", action: "stop" }))).toBe("cart: p95 < 300ms, stop");
     expect(lineOf(threshold({ text: "p95 < 300ms, stop", action: "stop" }))).toBe("p95 < 300ms, stop");
+    expect(lineOf(threshold({ action: "stop", scenario: "buy" }))).toBe("p95 < 300ms, stop=buy");
+    expect(lineOf(threshold({ text: "p95 < 300ms, stop=buy", action: "stop", scenario: "buy" }))).toBe("p95 < 300ms, stop=buy");
   });
 });

@@ -79,8 +79,8 @@ class Arrivals(_Load):
     kind = "arrival-rate"
 
     def __init__(self, user_class=None, rate=None, *, stages=None, task=None, exec=None, env=None, tags=None, **keys):
-        """keys: duration, iterations, users, max_users, on_busy, max_queue, fresh, start_time, start_after, graceful_stop, distribution,
-        seed, phase, time_unit, as in docs/load-models.md."""
+        """keys: duration, iterations, from_stage, users, max_users, on_busy, max_queue, fresh, start_time, start_after, graceful_stop,
+        distribution, seed, phase, time_unit, as in docs/load-models.md."""
         super().__init__(user_class, task, exec, env, tags, stages, {"rate": rate, **keys})
 
 
@@ -103,12 +103,10 @@ class Users(_Load):
 
     def __init__(self, user_class=None, users=None, *, spawn_rate=None, stages=None, duration=None, task=None, exec=None, env=None,
                  tags=None, **keys):
-        """spawn_rate: so many more a second, at the begin. keys: start_time, start_after, graceful_stop, start_users,
-        graceful_ramp_down, as in docs/load-models.md."""
-        if spawn_rate and stages is None:
-            stages, users = [(users / spawn_rate, users), ("forever" if duration is None else duration, users)], None
-            duration = None
-        super().__init__(user_class, task, exec, env, tags, stages, {"users": users, "duration": duration, **keys})
+        """spawn_rate: so many more a second, at the begin; the duration is from then on. keys: start_time, start_after, graceful_stop,
+        start_users, graceful_ramp_down, from_stage, as in docs/load-models.md."""
+        super().__init__(user_class, task, exec, env, tags, stages,
+                         {"users": users, "spawn_rate": spawn_rate, "duration": duration, **keys})
 
 
 class Iterations(_Load):

@@ -140,6 +140,43 @@ static void users_may_loop(void **state)
     refused("u:constant-arrival-rate:rate=1/s,startVUs=3", "go with ramping-vus");
 }
 
+static void users_may_come_one_by_one(void **state)
+{
+    (void)state;
+    described("u:constant-vus:users=50,spawn_rate=5,duration=1m,class=Clerk",
+              "u: constant-vus of Clerk, 0 → 50 in 10s users, for 1m10s; 30s to finish");
+    described("u:constant-vus:users=3,spawn_rate=30/m,class=Clerk",
+              "u: constant-vus of Clerk, 0 → 3 in 6s users, until the test ends; 30s to finish");
+    refused("u:constant-vus:users=3,spawn_rate=0", "spawn_rate must be above 0");
+    refused("u:ramping-vus:stages=1m:3,spawn_rate=1", "spawn_rate goes with constant-vus");
+    refused("u:constant-arrival-rate:rate=3,spawn_rate=1", "spawn_rate goes with constant-vus");
+}
+
+/* As if those before had been. */
+static void the_first_stages_may_be_left_out(void **state)
+{
+    (void)state;
+    described("r:ramping-arrival-rate:class=A,start_rate=10/s,stages=2m:20/s,90s:1/3s,1h:300/m,"
+              "from_stage=3,users=1,max_users=1",
+              "r: ramping-arrival-rate of A, 0.333333/s → 5/s in 1h, for 1h: 9600 arrivals; users "
+              "1 to 1, then 5 wait, then dropped; 30s to finish");
+    described("r:ramping-arrival-rate:class=A,rate=10/s,stages=2m:20/s,forever:1/s,from_stage=2,"
+              "users=1,max_users=1",
+              "r: ramping-arrival-rate of A, 20/s → 1/s in 0s, until the test ends; users 1 to 1, "
+              "then 1 wait, then dropped; 30s to finish");
+    described("u:ramping-vus:class=A,start_users=7,stages=1m:3,2m:5,from_stage=2",
+              "u: ramping-vus of A, 3 → 5 in 2m users, for 2m; 30s to finish");
+    described("u:ramping-vus:class=A,start_users=7,stages=1m:3,from_stage=1",
+              "u: ramping-vus of A, 7 → 3 in 1m users, for 1m; 30s to finish");
+    described("u:ramping-vus:class=A,stages=rampConcurrentUsers(2).to(8).during(1m),2m:5,"
+              "from_stage=2",
+              "u: ramping-vus of A, 8 → 5 in 2m users, for 2m; 30s to finish");
+    refused("u:ramping-vus:stages=1m:3,from_stage=0", "from_stage counts from 1");
+    refused("u:ramping-vus:stages=1m:3,from_stage=2", "there are not so many stages");
+    refused("u:constant-vus:users=3,from_stage=2", "from_stage goes with stages");
+    refused("a:constant-arrival-rate:rate=3,from_stage=2", "from_stage goes with stages");
+}
+
 static void k6_words_are_read(void **state)
 {
     (void)state;
@@ -374,6 +411,8 @@ int main(void)
         cmocka_unit_test(a_ramp_may_stay_for_ever),
         cmocka_unit_test(a_staircase_is_said_in_words),
         cmocka_unit_test(users_may_loop),
+        cmocka_unit_test(users_may_come_one_by_one),
+        cmocka_unit_test(the_first_stages_may_be_left_out),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(iterations_are_counted),

@@ -207,6 +207,11 @@ static void what_follows_a_comma_is_kept(void **state)
     assert_string_equal(t.row, "*");
     assert_true(t.action == ACTION_STOP && t.no_data == NO_DATA_PASS && t.min_samples == 100);
     assert_true(t.after_s > 9.9 && t.after_s < 10.1 && t.warmup_s > 29.9 && t.warmup_s < 30.1);
+    assert_null(t.scenario);
+    threshold_fini(&t);
+    assert_int_equal(threshold_parse("p95 < 1s, stop = slow-buy, after=10s", &t, &e), 0);
+    assert_true(t.action == ACTION_STOP && t.after_s > 9.9);
+    assert_string_equal(t.scenario, "slow-buy");
     threshold_fini(&t);
     assert_int_equal(threshold_parse("p95 < 1s, after=10s", &t, &e), 0);
     assert_non_null(strstr(t.warning, "only delays a stop"));
@@ -266,6 +271,9 @@ static const struct {
     {"p95 < 300ms, stop, warn", "'warn' contradicts 'stop'", 20},
     {"p95 < 300ms, warn, after=3s, continue", "'continue' contradicts 'warn'", 30},
     {"p95 < 300ms, stop, stop", "'stop' stands there twice", 20},
+    {"p95 < 300ms, stop=buy, stop", "'stop' stands there twice", 24},
+    {"p95 < 300ms, stop=", "stop= is followed by the name of a scenario", 19},
+    {"p95 < 300ms, stop=buy it", "'it' is too much", 23},
     {"p95 < 300ms, after=1s, stop, after=2s", "'after' stands there twice", 30},
     {"p95 < 300ms, no_data=fail, no_data=pass", "'no_data' stands there twice", 28},
     {"p95 < 300ms, warn, no_data=fail", "what only warns fails no run", 20},
