@@ -426,3 +426,38 @@ def test_node(is_tls, pages, certificate, tmp_path):
     script.write_text(NODE)
     with listening(["node", script, pages, port, *(certificate if is_tls else ())], port):
         get_pages(f"http{'s' if is_tls else ''}://127.0.0.1:{port}", tmp_path)
+
+
+RESUMING = """
+const http2 = require("http2"), fs = require("fs");
+const server = http2.createSecureServer({ allowHTTP1: true, cert: fs.readFileSync(process.argv[2]), key: fs.readFileSync(process.argv[3]) },
+  (request, response) => response.end(String((request.stream ? request.stream.session : request).socket.isSessionReused())));
+server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ tls: server.address().port })));
+"""
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_each_ticket_of_a_server_is_used(http2, certificate, tmp_path):
+    """Node gives two on a full handshake, and none on one that resumes."""
+    (tmp_path / "server.js").write_text(RESUMING)
+    (tmp_path / "script.py").write_text(textwrap.dedent("""
+        import json, sys, locust
+        from locust import events
+        from locust.clients import HttpSession
+
+        class User:
+            http2 = sys.argv[2] == "True"
+
+        s = HttpSession(f"https://127.0.0.1:{json.loads(sys.argv[1])['tls']}", events.request, User())
+        s.trust_env = s.verify = False
+        for _ in range(6):
+            response = s.get("/")
+            print(response.http_version, response.text)
+            s.close()
+    """))
+    with Process(["node", tmp_path / "server.js", *certificate]) as server:
+        ports = server.wait_line(r"^\{.*\}$").group(0)
+        out = subprocess.run([WORKER, "--python", tmp_path / "script.py", ports, str(http2)], capture_output=True, text=True, timeout=PATIENCE)
+    assert out.returncode == 0, out.stderr[-4000:]
+    version = "HTTP/2" if http2 else "HTTP/1.1"
+    assert out.stdout.split("\n")[:-1] == [f"{version} {was}" for was in ("false", "true", "true")] * 2, out.stdout

@@ -19,6 +19,7 @@
 #include "worker/net/sock.h"
 
 #define RECORD_MAX 16384
+#define SESSIONS_MAX 16
 
 struct context { /* one per profile */
     struct context *next;
@@ -41,8 +42,9 @@ struct tls {
 struct tls_origin {
     uint32_t tag; /* handle.h */
     struct tls *tls;
-    SSL_CTX *ctx; /* borrowed from a context */
-    SSL_SESSION *session;
+    SSL_CTX *ctx;                        /* borrowed from a context */
+    SSL_SESSION *sessions[SESSIONS_MAX]; /* newest last */
+    unsigned session_count;
     char *host;
     bool verify, is_address;
 };
@@ -136,12 +138,45 @@ static void note_error(struct tls *tls, const char *what)
 
 /* ---- contexts ---- */
 
+static bool is_for_once(const SSL_SESSION *session)
+{
+    return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+}
+
+static void forget_oldest(struct tls_origin *o)
+{
+    SSL_SESSION_free(o->sessions[0]);
+    o->session_count--;
+    memmove(o->sessions, o->sessions + 1, o->session_count * sizeof *o->sessions);
+}
+
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_origin *o = SSL_get_app_data(ssl);
-    SSL_SESSION_free(o->session);
-    o->session = session;
+    const unsigned kept = is_for_once(session) ? SESSIONS_MAX - 1 : 0;
+    while (o->session_count > kept)
+        forget_oldest(o);
+    o->sessions[o->session_count++] = session;
     return 1; /* the reference is ours now */
+}
+
+/* For a new connection; a reference, or NULL. The last one is for all who come until it is used:
+ * nothing is lost if the server does not take it. */
+static SSL_SESSION *take_session(struct tls_origin *o)
+{
+    while (o->session_count) {
+        SSL_SESSION *newest = o->sessions[o->session_count - 1];
+        const bool is_good = SSL_SESSION_is_resumable(newest);
+        if (is_good && (o->session_count == 1 || !is_for_once(newest))) {
+            SSL_SESSION_up_ref(newest);
+            return newest;
+        }
+        o->session_count--;
+        if (is_good)
+            return newest;
+        SSL_SESSION_free(newest); /* OpenSSL marks those that were used */
+    }
+    return NULL;
 }
 
 static bool load_authorities(struct tls *tls, SSL_CTX *ctx, const char *path)
@@ -259,7 +294,8 @@ void tls_origin_free(struct tls_origin *o)
     if (!o)
         return;
     HANDLE_IS(o, TLS_ORIGIN_TAG);
-    SSL_SESSION_free(o->session);
+    while (o->session_count)
+        forget_oldest(o);
     free(o->host);
     HANDLE_ENDS(o);
     free(o);
@@ -290,8 +326,10 @@ void tls_start(struct tls_origin *o, struct stream *s)
         SSL_set_tlsext_host_name(ssl, o->host);
     if (o->verify)
         expect_host(ssl, o);
-    if (o->session)
-        SSL_set_session(ssl, o->session);
+    SSL_SESSION *session = take_session(o);
+    if (session)
+        SSL_set_session(ssl, session);
+    SSL_SESSION_free(session);
     SSL_set_connect_state(ssl);
     s->tls = ssl;
     s->ops = &tls_ops;

@@ -2,10 +2,11 @@
 #pragma once
 /* tls: TLS on a connected stream, by OpenSSL. Loop thread only.
  *
- * Contexts are shared by equal profiles. Each origin keeps the newest session (TLS 1.3: ticket) and
- * offers it to every new connection. One stream write is one record while it fits one, and one
- * stream read takes whatever the socket has, so that a small exchange costs one system call each
- * way. Idle connections keep no buffers.
+ * Contexts are shared by equal profiles. Each origin keeps the newest session and offers it to
+ * every new connection; of TLS 1.3 the newest tickets, each for one connection: servers give some
+ * on a full handshake, and not all give more on one that resumes. One stream write is one record
+ * while it fits one, and one stream read takes whatever the socket has, so that a small exchange
+ * costs one system call each way. Idle connections keep no buffers.
  */
 #include <stdbool.h>
 #include <stdint.h>
