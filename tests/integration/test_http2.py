@@ -306,6 +306,94 @@ def test_a_cancelled_request_is_cut_and_reset(run):
     """)
 
 
+def test_users_that_share_connections(run):
+    run("""
+        class Gateway(User):
+            connections = "shared:2"
+        class Other(Gateway):
+            pass
+        def of(cls, url, session_class=HttpSession):
+            s = session_class(url, events.request, cls("prior-knowledge"))
+            if session_class is HttpSession:
+                s.trust_env = False
+            return s
+        def numbers(path):
+            return {c for c, _, asked in log() if asked == path}
+        for n in range(4):
+            of(Gateway, PLAIN).get("/one-by-one")
+            of(Gateway, PLAIN, FastHttpSession).get("/one-by-one")
+        assert len(numbers("/one-by-one")) == 1, "there is room on the first"
+        of(Other, PLAIN).get("/one-by-one")
+        assert len(numbers("/one-by-one")) == 2, "of the class only"
+        group = [gevent.spawn(of(Gateway, ONE).get, "/full") for _ in range(20)]
+        gevent.joinall(group, raise_error=True)
+        assert {g.value.status_code for g in group} == {200}
+        assert 1 <= len(numbers("/full")) <= 2, numbers("/full")
+        Gateway.connections = "shared:0"
+        try:
+            of(Gateway, PLAIN)
+        except ValueError as error:
+            assert "shared:N" in str(error)
+        else:
+            assert False, "no connection at all"
+    """)
+
+
+def test_what_is_refused_may_be_a_failure(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = cls(PLAIN, events.request, type("Once", (User,), {"retry_refused": False})("prior-knowledge"))
+            s.trust_env = False
+            assert not s.get("/refused/always", name=f"once {cls.__name__}").status_code
+            assert "REFUSED_STREAM (0x7)" in failures()[f"once {cls.__name__}"]
+            for _ in range(2):
+                assert s.get("/goaway", name="closed in order").text == "now", "that refuses nothing"
+        assert [path for _, _, path in log()].count("/refused/always") == 2
+    """)
+
+
+def test_pings(run):
+    run("""
+        def asking(seconds, cls=HttpSession):
+            s = cls(PLAIN, events.request, type("Asking", (User,), {"http2_ping": seconds})("prior-knowledge"))
+            s.trust_env = False
+            return s
+        def numbers(path):
+            return [c for c, _, asked in log(watch) if asked == path]
+        watch = session(PLAIN)
+        quiet = [asking(3), asking(3, FastHttpSession)]
+        for s in quiet:
+            s.get("/quiet")
+        while not set(numbers("ping")) >= set(numbers("/quiet")):
+            gevent.sleep(0.05)
+        for s in quiet:
+            s.get("/quiet")
+        assert len(set(numbers("/quiet"))) == 2, "an answer keeps the connection"
+        for cls, text in (HttpSession, "timed out"), (FastHttpSession, "connection closed"):
+            before = _katydid.client_counters()["connections_open"]
+            r = asking(0.2, cls).post("/deaf", name=text)
+            assert not r.status_code and text in failures()[text], failures()
+            assert _katydid.client_counters()["connections_open"] == before
+        for seconds in "often", -1, True:
+            try:
+                asking(seconds)
+            except ValueError as error:
+                assert "http2_ping" in str(error)
+            else:
+                assert False, "it is no time"
+    """)
+
+
+def test_a_connection_ends_in_order(run):
+    run("""
+        s = session(PLAIN)
+        s.get("/echo")
+        s.close()
+        while [path for _, _, path in log()].count("goaway 0") < 1:
+            gevent.sleep(0.001)
+    """)
+
+
 SCRIPT = """
     from locust import FastHttpUser, HttpUser, constant, task
     class Normal(HttpUser):
@@ -336,6 +424,26 @@ def test_a_run(option, normal, version, ports, tmp_path):
     assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) >= 40
     lines = "".join(p.read_text() for p in tmp_path.glob("all*.csv"))
     assert {"HTTP/2": "HTTP/2.0", "HTTP/1.1": "HTTP/1.1"}[version] in lines, lines[:500]
+
+
+def test_metrics(ports, tmp_path):
+    with locustfile("""
+from locust import HttpUser, constant, task
+class Refused(HttpUser):
+    http2 = "prior-knowledge"
+    wait_time = constant(0.01)
+    @task
+    def t(self):
+        self.client.get("/refused/always")
+""") as file:
+        run = run_katydid("-f", file, "-H", f"http://127.0.0.1:{json.loads(ports)['plain']}", "--headless", "-u", 3, "-r", 100, "-i", 60,
+                          "--summary", tmp_path / "summary.json", "--threshold", "count of http2_refused >= 120", "--threshold", "count of http2_retries >= 60")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    metrics = {one["metric"]: one for one in summary["metrics"]}
+    assert metrics["http2_refused"]["sum"] == 120 and metrics["http2_retries"]["sum"] == 60, metrics
+    assert metrics["http2_connections"]["max"] <= 3 and metrics["http2_streams"]["max"] <= 3, metrics
+    assert metrics["http2_head_ratio"]["min"] > 1, metrics
+    assert all(one["state"] == "pass" for one in summary["thresholds"]), run.describe()
 
 
 def test_an_option_that_is_none():

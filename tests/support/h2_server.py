@@ -19,7 +19,7 @@ package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only)
 /interim       body after a 103, without an answer                 /many-headers   300 of them
 /endless-head  CONTINUATION without end    /settings /pings /empty    thousands of them before the answer
 /padding       a body of which most is padding          /resets    RST_STREAM of streams that are not there, then of this one
-/stuck         gives no window for the rest of the body
+/stuck         gives no window for the rest of the body            /deaf   no answer; reads no more
 /early         answers 413 before there is a body                  /hold   no answer until its connection has another request
 """
 
@@ -90,12 +90,19 @@ class Connection:
                 self.streams[event.stream_id][1] += len(event.data)
         if isinstance(event, h2.events.StreamEnded) and event.stream_id in self.streams:
             return self.answer(event.stream_id)
+        if isinstance(event, h2.events.PingReceived):
+            self.note("ping")
+        if isinstance(event, h2.events.ConnectionTerminated):
+            self.note(f"goaway {int(event.error_code)}")
         if isinstance(event, h2.events.StreamReset):
             self.waiting.pop(event.stream_id, None)
             self.held = [held for held in self.held if held != event.stream_id]
-            with lock:
-                asked.append([self.number, event.stream_id, f"reset {int(event.error_code)}"])
+            self.note(f"reset {int(event.error_code)}", event.stream_id)
         return True
+
+    def note(self, what, stream=0):
+        with lock:
+            asked.append([self.number, stream, what])
 
     def make_room(self, event):
         stream, length = event.stream_id, event.flow_controlled_length
@@ -132,9 +139,8 @@ class Connection:
 
     def begin(self, stream, is_whole):
         path = self.streams[stream][0][":path"]
-        with lock:
-            if path != "/log":
-                asked.append([self.number, stream, path])
+        if path != "/log":
+            self.note(path, stream)
         if path == "/early":
             self.say(stream, 413, b"too much")
         elif self.streams[stream][0].get("expect") == "100-continue" and not is_whole:
@@ -282,6 +288,9 @@ class Connection:
 
     def on_hold(self, stream, what):
         self.held.append(stream)
+
+    def on_deaf(self, stream, what):
+        threading.Event().wait()
 
     def on_early(self, stream, what):
         pass

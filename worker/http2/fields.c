@@ -124,11 +124,11 @@ size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
     return k->len;
 }
 
-size_t fields_list_size(const nghttp2_nv *nv, size_t count)
+size_t fields_size(const nghttp2_nv *nv, size_t count)
 {
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
-        size += nv[i].namelen + nv[i].valuelen + 32;
+        size += nv[i].namelen + nv[i].valuelen;
     return size;
 }
 

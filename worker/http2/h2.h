@@ -3,7 +3,8 @@
 /* h2: what the files of this folder share.
  *
  *   fields.c    lists of headers, both ways            stream.c   one exchange, and what ends it
- *   session.c   the connection: nghttp2's calls, reading and writing, the protocol's table
+ *   write.c     what nghttp2 has to say                ping.c     whether the server is still there
+ *   session.c   the connection: nghttp2's calls, reading, the protocol's table
  *
  * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
  * new of an exchange (stream_note) or of its writing (stream_wrote); what follows from it is done
@@ -46,12 +47,15 @@ struct h2 {            /* of a connection */
     struct h2_list lists[H2_LISTS];
     uint64_t written; /* bytes, all in all */
     uint64_t now_ns;  /* of the last read */
+    struct deadline quiet;
+    void (*read_last)(struct h2 *h); /* ping_start's */
     uint64_t resets_since_ns;
     unsigned resets; /* of ours, in that second */
     int32_t goaway_last;
     uint32_t goaway_code;
     int write_errno; /* why nothing is written any more; 0 = it is */
     bool has_goaway, is_lost, is_inside;
+    bool is_pinged; /* and nothing was heard since */
     char said[200]; /* nghttp2's words on what the peer did wrong */
 };
 
@@ -71,6 +75,7 @@ struct h2x { /* of an exchange */
     bool is_last_piece, was_given;
     bool is_sent;     /* its last frame was made */
     bool is_awaiting; /* ... and nothing has come; counted by the engine */
+    bool is_open;     /* counted by the engine */
     bool is_whole;    /* END_STREAM has come */
     bool is_closed;   /* for nghttp2 */
     bool is_reset;    /* by the peer */
@@ -89,7 +94,7 @@ static inline struct h2x *h2x_of(struct fetch *f)
  * *nv lives in the request's kept or in scratch; number is memory for a length. */
 size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
                          char number[FIELDS_NUMBER], nghttp2_nv **nv);
-size_t fields_list_size(const nghttp2_nv *nv, size_t count); /* as RFC 9113 6.5.2 counts */
+size_t fields_size(const nghttp2_nv *nv, size_t count); /* bytes of names and values */
 
 void fields_start(struct fields *s, struct fields_block *block);
 void fields_fini(struct fields *s);
@@ -103,6 +108,10 @@ const char *fields_reason(int status);                        /* "" for one that
 
 /* ---- stream.c ---- */
 
+static inline bool stream_has_news(const struct h2 *h)
+{
+    return h->lists[H2_NEWS].first != NULL;
+}
 void stream_note(struct h2 *h, struct fetch *f);
 void stream_wrote(struct h2 *h, struct fetch *f);
 struct fetch *stream_next_wrote(struct h2 *h); /* taken off the list; NULL: no more */
@@ -118,6 +127,7 @@ void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len
 void stream_data_ends(struct h2 *h, struct fetch *f);
 
 void stream_set_awaiting(struct fetch *f, bool is);
+void stream_set_open(struct fetch *f, bool is);
 /* What was written: all of it, or all that may be for now. */
 void stream_written(struct fetch *f, uint64_t now_ns);
 /* Does what follows from the news of f, the first of h: which may end it, and the connection. */
@@ -125,3 +135,17 @@ void stream_settle_first(struct h2 *h);
 /* The connection has ended: sends it again, or fails it. error and sys: what ended it. */
 void stream_lost(struct h2 *h, struct fetch *f, enum fetch_error error, int sys);
 void stream_give_up(struct fetch *f, enum fetch_error error, int sys, const char *text);
+
+/* ---- write.c ---- */
+
+void write_all(struct h2 *h);
+/* An end in order, which the server need not take for a failure. If there is no room for it, there
+ * is none. */
+void write_leave(struct h2 *h);
+
+/* ---- ping.c ---- */
+
+/* Its connection is there; nothing, unless its pool wants it. read_last: an answer is overdue; it
+ * reads what there is, and unless that is something, ends the connection, and h. */
+void ping_start(struct h2 *h, void (*read_last)(struct h2 *h));
+void ping_stop(struct h2 *h);

@@ -28,18 +28,11 @@
 #define STREAM_WINDOW (1 << 20)
 #define CONNECTION_WINDOW (16 << 20)
 #define HEADER_LIST_MAX (64u * 1024)
-#define ROUNDS_MAX 16           /* reads for one connection before others have their turn */
-#define BATCH_SIZE (64u * 1024) /* written at once */
-#define OUT_KEPT 65536u         /* bytes of memory that the engine keeps for what is written */
+#define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
 
 static struct h2 *h2_of(const struct conn *c)
 {
     return c->state;
-}
-
-static bool has_news(const struct h2 *h)
-{
-    return h->lists[H2_NEWS].first != NULL;
 }
 
 /* ---- nghttp2's calls ------------------------------------------------------------------------ */
@@ -72,7 +65,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     (void)flags;
     struct fetch *f = exchange_of(session, frame->hd.stream_id);
-    if (!f || stream_header(f, name, name_len, value, value_len))
+    if (!f)
+        return 0;
+    f->engine->counters.heads_plain += name_len + value_len;
+    if (stream_header(f, name, name_len, value, value_len))
         return 0;
     h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
     stream_note(arg, f);
@@ -124,6 +120,7 @@ static void take_frame(struct h2 *h, struct fetch *f, const nghttp2_frame *frame
     h2x_of(f)->frame_bytes += 9;
     if (frame->hd.type == NGHTTP2_HEADERS) {
         h2x_of(f)->frame_bytes += (uint32_t)frame->hd.length;
+        f->engine->counters.heads_wire += frame->hd.length;
         stream_head_ends(h, f, is_end);
     } else if (frame->hd.type == NGHTTP2_DATA && is_end) {
         stream_data_ends(h, f);
@@ -160,6 +157,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (!f || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     f->response.sent_bytes += frame->hd.length + 9;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        f->engine->counters.heads_wire += frame->hd.length;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
         h2x_of(f)->is_sent = true;
         stream_wrote(arg, f);
@@ -186,7 +185,7 @@ static int on_wrong(nghttp2_session *session, int code, const char *text, size_t
     return 0;
 }
 
-/* ---- made and ended ------------------------------------------------------------------------- */
+/* ---- made ---------------------------------------------------------------------------------- */
 
 static nghttp2_session_callbacks *make_callbacks(void)
 {
@@ -229,24 +228,7 @@ static nghttp2_session *make_session(struct h2 *h)
     return session;
 }
 
-static void open_session(struct conn *c)
-{
-    static const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
-    };
-    struct h2 *h = mem_zalloc(sizeof *h);
-    h->conn = c;
-    h->session = make_session(h);
-    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
-                                sizeof settings / sizeof *settings) != 0 ||
-        nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
-                                              CONNECTION_WINDOW) != 0)
-        mem_refused("an HTTP/2 connection");
-    c->state = h;
-    c->capacity = 1; /* until it says */
-}
+/* ---- ended --------------------------------------------------------------------------------- */
 
 static void free_session(struct h2 *h)
 {
@@ -258,99 +240,12 @@ static void free_session(struct h2 *h)
 static void close_session(struct conn *c)
 {
     struct h2 *h = h2_of(c);
+    ping_stop(h);
+    write_leave(h);
+    c->lane->pool->engine->counters.shared_open--;
     h->conn = NULL;
     if (!h->is_inside)
         free_session(h);
-}
-
-/* ---- out ------------------------------------------------------------------------------------ */
-
-/* What comes of it is read: a server may have answered before it closed. */
-static void write_failed(struct h2 *h)
-{
-    struct conn *c = h->conn;
-    h->write_errno = c->stream.sys ? c->stream.sys : EPIPE;
-    sbuf_fini(&h->out);
-    h->out_sent = 0;
-    conn_watch(c, EV_READ);
-    event_active(&c->event, EV_READ, 0);
-}
-
-/* How many of the bytes the socket took. */
-static size_t write_some(struct h2 *h, const char *bytes, size_t len)
-{
-    struct stream *s = &h->conn->stream;
-    size_t done = 0;
-    while (done < len) {
-        const struct iovec part = {(char *)(uintptr_t)bytes + done, len - done};
-        const long n = s->ops->write(s, &part, 1);
-        if (n == STREAM_AGAIN)
-            break;
-        if (n < 0) {
-            write_failed(h);
-            break;
-        }
-        done += (size_t)n;
-    }
-    h->written += done;
-    return done;
-}
-
-/* False: the socket has no room for what it had none for before. */
-static bool write_rest(struct h2 *h)
-{
-    if (h->out_sent == h->out.len)
-        return true;
-    h->out_sent += write_some(h, h->out.data + h->out_sent, h->out.len - h->out_sent);
-    if (h->out_sent < h->out.len)
-        return false;
-    sbuf_fini(&h->out);
-    h->out_sent = 0;
-    return true;
-}
-
-/* What nghttp2 has to say, up to a batch. */
-static struct sbuf *next_batch(struct h2 *h)
-{
-    struct sbuf *batch = &h->conn->lane->pool->engine->out;
-    const uint8_t *bytes;
-    ssize_t n;
-    if (batch->cap > 2 * OUT_KEPT)
-        sbuf_fini(batch);
-    sbuf_clear(batch);
-    while (batch->len < BATCH_SIZE && (n = nghttp2_session_mem_send(h->session, &bytes)) > 0)
-        sbuf_add(batch, bytes, (size_t)n);
-    return batch;
-}
-
-static void tell_written(struct h2 *h)
-{
-    struct fetch *f;
-    if (!h->lists[H2_WROTE].first)
-        return;
-    const uint64_t now = clk_mono_ns();
-    while (h->conn && (f = stream_next_wrote(h)))
-        stream_written(f, now);
-}
-
-static void flush(struct h2 *h)
-{
-    struct conn *c = h->conn;
-    while (!h->write_errno && write_rest(h)) {
-        const struct sbuf *batch = next_batch(h);
-        if (!batch->len) {
-            conn_watch(c, EV_READ);
-            if (has_news(h) && !h->is_inside) /* of streams that were closed by what was written */
-                event_active(&c->event, EV_READ, 0);
-            tell_written(h);
-            return;
-        }
-        const size_t done = write_some(h, batch->data, batch->len);
-        if (done < batch->len && !h->write_errno)
-            sbuf_add(&h->out, batch->data + done, batch->len - done);
-    }
-    if (!h->write_errno)
-        conn_watch(c, EV_READ | EV_WRITE);
 }
 
 /* ---- an exchange ---------------------------------------------------------------------------- */
@@ -360,7 +255,8 @@ static bool is_head_too_large(struct h2 *h, struct fetch *f, const nghttp2_nv *n
 {
     const uint32_t most =
         nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
-    const size_t size = most < UINT32_MAX ? fields_list_size(nv, count) : 0;
+    /* as RFC 9113 6.5.2 counts */
+    const size_t size = most < UINT32_MAX ? fields_size(nv, count) + count * 32 : 0;
     char text[120];
     if (size <= most)
         return false;
@@ -390,6 +286,7 @@ static void send_request(struct fetch *f)
     nghttp2_nv *nv;
     start_clock(f);
     const size_t count = fields_of_request(&f->request, &f->engine->out, number, &nv);
+    f->engine->counters.heads_plain += fields_size(nv, count);
     if (is_head_too_large(h, f, nv, count))
         return;
     const bool has_body = f->request.body_len || f->request.is_in_pieces;
@@ -400,7 +297,8 @@ static void send_request(struct fetch *f)
         fetch_queue_again(f, true);
         return;
     }
-    flush(h);
+    stream_set_open(f, true);
+    write_all(h);
 }
 
 static bool send_body(struct fetch *f)
@@ -410,7 +308,7 @@ static bool send_body(struct fetch *f)
     f->last_io_ns = clk_mono_ns();
     fetch_start_phase(f, f->request.read_timeout_ms, f->last_io_ns);
     nghttp2_session_resume_data(h->session, h2x_of(f)->id);
-    flush(h);
+    write_all(h);
     return true;
 }
 
@@ -424,7 +322,7 @@ static void give(struct fetch *f, const void *bytes, size_t len)
     x->is_last_piece = len == 0;
     x->was_given = true;
     nghttp2_session_resume_data(h->session, x->id);
-    flush(h);
+    write_all(h);
 }
 
 static void resume(struct fetch *f)
@@ -436,15 +334,16 @@ static void resume(struct fetch *f)
     f->last_io_ns = clk_mono_ns();
     nghttp2_session_consume_stream(h->session, x->id, x->unconsumed);
     x->unconsumed = 0;
-    flush(h);
+    write_all(h);
 }
 
 static bool leave(struct fetch *f)
 {
     struct h2 *h = h2_of(f->conn);
     f->response.head_len = h2x_of(f)->frame_bytes;
+    stream_set_open(f, false);
     if (stream_detach(h, f))
-        flush(h);
+        write_all(h);
     return !h->is_lost;
 }
 
@@ -452,6 +351,7 @@ static void drop(struct fetch *f)
 {
     struct h2x *x = h2x_of(f);
     stream_set_awaiting(f, false);
+    stream_set_open(f, false);
     fields_fini(&x->fields);
     engine_block_put(f->engine, x->fields.block);
     sbuf_fini(&x->piece);
@@ -461,7 +361,7 @@ static void drop(struct fetch *f)
 
 static void settle(struct h2 *h)
 {
-    while (h->conn && has_news(h))
+    while (h->conn && stream_has_news(h))
         stream_settle_first(h);
 }
 
@@ -524,37 +424,58 @@ static void read_on(struct h2 *h)
     }
     if (more)
         conn_read_on(h->conn);
-    flush(h);
+    write_all(h);
 }
 
 /* What nghttp2 noted while it wrote; and whether it has come to an end with the peer. */
 static void finish(struct h2 *h)
 {
-    while (h->conn && has_news(h)) {
+    while (h->conn && stream_has_news(h)) {
         settle(h);
         if (h->conn)
-            flush(h);
+            write_all(h);
     }
     if (h->conn && !nghttp2_session_want_read(h->session) &&
         !nghttp2_session_want_write(h->session))
         lose(h, h->has_goaway ? FETCH_CLOSED : FETCH_FRAMING, 0);
 }
 
-static void on_event(struct conn *c, short what)
+static void begin_turn(struct h2 *h)
 {
-    struct h2 *h = h2_of(c);
     h->is_inside = true;
     h->said[0] = 0;
-    if (what & EV_WRITE)
-        flush(h);
-    if (h->conn && what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
-        read_on(h);
-    finish(h);
+}
+
+static void end_turn(struct h2 *h)
+{
     h->is_inside = false;
     if (!h->conn)
         free_session(h);
-    else if (!c->exchanges && (c->is_retired || !c->capacity)) /* nobody would come back to it */
-        conn_close(c);
+    else if (!h->conn->exchanges && (h->conn->is_retired || !h->conn->capacity))
+        conn_close(h->conn); /* nobody would come back to it */
+}
+
+static void read_last(struct h2 *h)
+{
+    const uint64_t before_ns = h->now_ns;
+    begin_turn(h);
+    read_on(h);
+    finish(h);
+    if (h->conn && h->now_ns == before_ns)
+        lose(h, FETCH_RESET, ETIMEDOUT);
+    end_turn(h);
+}
+
+static void on_event(struct conn *c, short what)
+{
+    struct h2 *h = h2_of(c);
+    begin_turn(h);
+    if (what & EV_WRITE)
+        write_all(h);
+    if (h->conn && what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
+        read_on(h);
+    finish(h);
+    end_turn(h);
 }
 
 /* What comes while there is nothing on it is the server's to say: settings, a ping, a GOAWAY. */
@@ -567,8 +488,29 @@ static bool is_stale(struct conn *c)
         more = read_once(h, &end);
     if (more < 0)
         return true;
-    flush(h);
+    write_all(h);
     return c->is_retired || h->write_errno;
+}
+
+static void open_session(struct conn *c)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+    };
+    struct h2 *h = mem_zalloc(sizeof *h);
+    h->conn = c;
+    h->session = make_session(h);
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
+                                sizeof settings / sizeof *settings) != 0 ||
+        nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+                                              CONNECTION_WINDOW) != 0)
+        mem_refused("an HTTP/2 connection");
+    c->state = h;
+    c->capacity = 1; /* until it says */
+    c->lane->pool->engine->counters.shared_open++;
+    ping_start(h, read_last);
 }
 
 const struct protocol http2 = {

@@ -105,6 +105,13 @@ void stream_set_awaiting(struct fetch *f, bool is)
     x->is_awaiting = is;
 }
 
+void stream_set_open(struct fetch *f, bool is)
+{
+    struct h2x *x = h2x_of(f);
+    f->engine->counters.streams_open += (uint64_t)is - x->is_open;
+    x->is_open = is;
+}
+
 /* ---- out ------------------------------------------------------------------------------------ */
 
 ssize_t stream_read_body(struct h2 *h, struct fetch *f, uint8_t *to, size_t len, uint32_t *flags)
@@ -313,6 +320,14 @@ static void send_again(struct h2 *h, struct fetch *f)
     fetch_queue_again(f, is_kept);
 }
 
+/* What the server has not looked at. */
+static void send_refused_again(struct h2 *h, struct fetch *f)
+{
+    f->retries++;
+    f->engine->counters.retries++;
+    send_again(h, f);
+}
+
 static void complete(struct fetch *f)
 {
     f->is_body_whole = true;
@@ -352,19 +367,19 @@ static void closed(struct h2 *h, struct fetch *f)
     const bool is_refused = x->code == NGHTTP2_REFUSED_STREAM;
     const bool is_theirs = x->is_reset || (is_refused && h->has_goaway);
     const bool is_calm = h->has_goaway && h->goaway_code == NGHTTP2_ENHANCE_YOUR_CALM;
+    const bool is_final = is_calm || (f->request.fails_refused && !h->has_goaway);
+    f->engine->counters.refused += is_refused && x->is_reset;
     if (!is_theirs)
         fail_by_fault(h, f);
-    else if (is_refused && !is_calm &&
-             is_again(f, h->has_goaway ? RETRIES_OF_GOAWAY_MAX : RETRIES_MAX)) {
-        f->retries++;
-        send_again(h, f);
-    } else if (is_refused && h->has_goaway && h->goaway_code)
+    else if (is_refused && !is_final &&
+             is_again(f, h->has_goaway ? RETRIES_OF_GOAWAY_MAX : RETRIES_MAX))
+        send_refused_again(h, f);
+    else if (is_refused && h->has_goaway && h->goaway_code)
         fail_by_code(f, FETCH_GOAWAY, "connection ended by the server", h->goaway_code);
     else if (x->code == NGHTTP2_HTTP_1_1_REQUIRED && is_again(f, RETRIES_MAX)) {
         origin_fall_back(f->request.origin);
         pool_retire(h->conn);
-        f->retries++;
-        send_again(h, f);
+        send_refused_again(h, f);
     } else
         fail_by_code(f, FETCH_STREAM_RESET, "stream reset by the server", x->code);
 }
@@ -420,8 +435,7 @@ static bool lost_again(struct h2 *h, struct fetch *f, bool is_eof)
         return false;
     if ((is_refused && is_again(f, RETRIES_OF_GOAWAY_MAX)) ||
         (is_untaken(h, f, is_eof) && is_again(f, RETRIES_MAX))) {
-        f->retries++;
-        send_again(h, f);
+        send_refused_again(h, f);
         return true;
     }
     if (!f->request.resends || !(f->response.was_reused || f->request.resends_on_new))

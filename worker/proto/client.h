@@ -85,6 +85,8 @@ struct fetch_pool_config {
     unsigned max_idle_per_origin; /* connections kept when a response is done (requests: 10) */
     unsigned max_per_origin; /* 0 = no limit; else further exchanges queue (Fast: concurrency) */
     unsigned max_shared; /* of connections that carry several; 0 = max_per_origin is for them too */
+    uint32_t ping_ms; /* without a word of the server: asks whether it is there, waits as long for
+                         the answer, then the connection is lost. 0 = never; HTTP/2 */
 };
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config c);
 void fetch_pool_close_idle(struct fetch_pool *p);
@@ -126,6 +128,7 @@ struct fetch_request {
     unsigned resends;     /* how often it may be sent again when a connection that was kept ends
                              before any byte of the answer, though the server may have it */
     bool resends_on_new;  /* so too on a connection that was made for it */
+    bool fails_refused;   /* not again what the server says it has refused: HTTP/2 */
     bool awaits_continue; /* the head asks (Expect) whether the body is wanted: it follows when the
                              server says 100, or nothing for a while; not after a final answer */
     bool is_forwarded;    /* by a proxy, which is told the authority */
@@ -193,5 +196,8 @@ void fetch_free(struct fetch *f);
 struct fetch_counters {
     uint64_t connections_opened, connections_reused, connections_open, dns_lookups, tls_resumed;
     uint64_t origins, awaiting; /* known now; exchanges that are sent, without a byte of answer */
+    /* Of HTTP/2: connections and exchanges on them, now; exchanges that servers refused; what was
+     * sent again as not looked at; bytes of heads, both ways, as they went and as they were. */
+    uint64_t shared_open, streams_open, refused, retries, heads_wire, heads_plain;
 };
 struct fetch_counters fetch_engine_counters(const struct fetch_engine *e);

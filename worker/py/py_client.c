@@ -7,6 +7,7 @@
 #include "worker/py/py_client.h"
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_record.h"
+#include "worker/py/py_series.h"
 
 PyObject *client_hold;
 
@@ -62,6 +63,7 @@ static PyMethodDef functions[] = {
 int py_client_init(PyObject *module)
 {
     record_hook_events();
+    py_series_before_report(client_count_http2);
     if (call_init() < 0 || session_init(module) < 0 || response_init(module) < 0 ||
         measure_init(module) < 0 || events_init(module) < 0)
         return -1;

@@ -84,6 +84,7 @@ static void count_resent(struct response *r)
 static void allow_resends(struct fetch_request *q, const struct session *s, bool is_idempotent)
 {
     q->resends_on_new = s->is_fast;
+    q->fails_refused = s->fails_refused;
     q->resends = !is_idempotent ? 0 : s->is_fast ? s->concurrency + 1 : 1;
 }
 

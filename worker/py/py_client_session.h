@@ -47,9 +47,11 @@ struct session {
     unsigned concurrency;                    /* Fast: connections per host */
     unsigned class_version;                  /* of the class when it was last looked at */
     enum http2_use http2;
+    uint32_t ping_ms;     /* fetch_pool_config's */
     uint32_t user_number; /* of the user in journals; 0: none was given yet */
     bool is_fast, is_plain_class, is_env_checked, is_env_free, is_odd; /* odd: never fast */
     bool calls_request;          /* its verbs call self.request() */
+    bool fails_refused;          /* fetch_request's */
     bool has_request, is_hooked; /* this object has a request(), another method of its own */
 };
 extern PyTypeObject *session_type;

@@ -7,6 +7,7 @@
  * the replacement is called. Classes are patched at any time: the interpreter gives a class that
  * changed, itself or in a base, another version tag, so that an unchanged one costs a comparison.
  */
+#include "worker/py/py_client_call.h"
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_record.h"
 
@@ -29,14 +30,18 @@ static PyTypeObject *pool_type;
 
 static PyObject *pool_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"max_idle", "max_connections", NULL};
+    static const char *const names[] = {"max_idle", "max_connections", "ping", NULL};
     unsigned idle = 10, most = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|II", KEYWORD_NAMES(names), &idle, &most))
+    double ping = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|IId", KEYWORD_NAMES(names), &idle, &most,
+                                     &ping))
         return NULL;
     struct pool_object *self = (struct pool_object *)type->tp_alloc(type, 0);
     if (self)
-        self->config = (struct fetch_pool_config){
-            .max_idle_per_origin = idle, .max_per_origin = most, .max_shared = most ? most : idle};
+        self->config = (struct fetch_pool_config){.max_idle_per_origin = idle,
+                                                  .max_per_origin = most,
+                                                  .max_shared = most ? most : idle,
+                                                  .ping_ms = call_milliseconds(ping)};
     return (PyObject *)self;
 }
 
@@ -384,19 +389,29 @@ static PyObject *session_close(PyObject *self, PyObject *unused)
 /* What the Python part of a session sets once: limits of a FastHttpSession, a shared pool. */
 static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"connect_timeout", "network_timeout", "concurrency", "pool",
-                                        "is_plain",        "http2",           NULL};
+    static const char *const names[] = {"connect_timeout",
+                                        "network_timeout",
+                                        "concurrency",
+                                        "pool",
+                                        "is_plain",
+                                        "http2",
+                                        "ping",
+                                        "fails_refused",
+                                        NULL};
     struct session *s = (struct session *)self;
     PyObject *pool = Py_None;
-    int is_odd = s->is_odd, http2 = (int)s->http2;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOpi", KEYWORD_NAMES(names),
+    int is_odd = s->is_odd, http2 = (int)s->http2, fails_refused = s->fails_refused;
+    double ping = s->ping_ms / 1e3;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOpidp", KEYWORD_NAMES(names),
                                      &s->connect_timeout, &s->network_timeout, &s->concurrency,
-                                     &pool, &is_odd, &http2))
+                                     &pool, &is_odd, &http2, &ping, &fails_refused))
         return NULL;
     if (http2 < HTTP2_NEVER || http2 > HTTP2_BY_PRIOR_KNOWLEDGE)
         return PyErr_Format(PyExc_ValueError, "http2 is 0, 1 or 2");
     s->is_odd = is_odd;
     s->http2 = (enum http2_use)http2;
+    s->ping_ms = call_milliseconds(ping);
+    s->fails_refused = fails_refused;
     if (pool != Py_None && !PyObject_TypeCheck(pool, pool_type))
         return PyErr_Format(PyExc_TypeError, "pool must be a _katydid.Pool");
     Py_XSETREF(s->pool_owner, pool == Py_None ? NULL : Py_NewRef(pool));
@@ -487,7 +502,8 @@ static PyType_Slot pool_slots[] = {
     {Py_tp_dealloc, pool_dealloc},
     {Py_tp_methods, pool_methods},
     {Py_tp_doc,
-     (void *)(uintptr_t) "Pool(max_idle=10, max_connections=0): connections that sessions share."},
+     (void *)(uintptr_t) "Pool(max_idle=10, max_connections=0, ping=0): connections that "
+                         "sessions share."},
     {0, NULL},
 };
 static PyType_Spec pool_spec = {

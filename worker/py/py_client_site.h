@@ -49,4 +49,5 @@ enum road site_urlencode(struct sbuf *out, PyObject *dict);
 void site_init(void);
 bool site_is_loop_thread(void);
 const struct protocols *client_protocols(enum http2_use use); /* py_client_protocols.c */
+void client_count_http2(void); /* what it did since the last time, in metrics; py_client_http2.c */
 struct fetch_engine *site_engine(void); /* NULL with an exception when there is no loop here */

@@ -240,6 +240,13 @@ static PyObject *bytes_or_none(const struct sbuf *b)
     return b->len ? PyBytes_FromStringAndSize(b->data, (Py_ssize_t)b->len) : Py_NewRef(Py_None);
 }
 
+static void (*before_report)(void);
+
+void py_series_before_report(void (*tell)(void))
+{
+    before_report = tell;
+}
+
 /* series_report(number) → (values, names) for that report, each bytes or None. */
 static PyObject *report(PyObject *module, PyObject *number)
 {
@@ -248,6 +255,8 @@ static PyObject *report(PyObject *module, PyObject *number)
     (void)module;
     if (n == (unsigned long)-1 && PyErr_Occurred())
         return NULL;
+    if (before_report)
+        before_report();
     for (size_t i = 0; i < the.table.count; i++)
         if (the.table.list[i]->value.count)
             report_series_put(&the.writer, the.table.list[i], the.table.list[i]->second);

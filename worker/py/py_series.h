@@ -19,6 +19,8 @@ bool py_series_count_at(struct series *s, double number, double now); /* now: cl
 /* The same of a rate. */
 void py_series_count_true(struct series *s, bool is_true, double now);
 
+/* Called before each report, for what is counted elsewhere; must leave no exception. */
+void py_series_before_report(void (*tell)(void));
 void py_series_clear(void); /* forgets what was counted and not reported */
 
 /* The series of a metric, or of two that have the same tags, by the identity of the Python objects

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import _katydid
 from requests.models import PreparedRequest
 
+from .connections import connection_options
 from .fast_call import REDIRECT_CODES, VALID_CODES, basic_auth, open_url, send_safely
 from .fast_parts import (
     FastRequest,
@@ -23,7 +24,6 @@ from .fast_parts import (
 from .fast_wire import Pieces, fast_fields, request_target
 from .naming import rename_request
 from .plain import complete_url
-from .version import http2_of
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
@@ -201,13 +201,15 @@ class FastHttpSession(_katydid.Session):
             if proxy_port is None:
                 raise AssertionError("you have to provide proxy_port if you set proxy_host")
             self._proxy = (proxy_host, int(proxy_port), proxy_auth(kwargs))
+        options = connection_options(user)
+        if client_pool is not None:
+            options["pool"] = shared_pool(client_pool)
         self._configure(
             connect_timeout=float(self._limits[0]),
             network_timeout=float(self._limits[1]),
             concurrency=int(concurrency),
-            pool=shared_pool(client_pool),
             is_plain=bool(self._proxy or self._ssl_context_factory or max_retries),
-            http2=http2_of(user),
+            **options,
         )
 
     def _build_url(self, path):

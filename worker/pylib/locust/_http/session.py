@@ -7,10 +7,10 @@ import _katydid
 import requests
 from requests.auth import HTTPBasicAuth
 
+from .connections import connection_options
 from .fast import split_credentials
 from .naming import rename_request
 from .plain import LocustHttpAdapter, check_headers, complete_url, send_safely
-from .version import http2_of
 
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
 SHARED = {}
@@ -36,9 +36,9 @@ class HttpSession(_katydid.Session, requests.Session):
         self.user = user
         if credentials:
             self.auth = HTTPBasicAuth(*credentials)
-        http2 = http2_of(user)
-        if http2:
-            self._configure(http2=http2)
+        options = connection_options(user)
+        if options:
+            self._configure(**options)
         if pool_manager is not None:
             self._share(pool_manager)
         if self._goes_through_requests:

@@ -44,6 +44,9 @@ class FastHttpUser(User, RestMixin):
     default_headers = None  # sent with each request
     concurrency = 10  # connections per host
     http2 = None  # True, "prior-knowledge" or False; None: what --http2 says
+    connections = "per-user"  # "shared:N": all users of the class share N to each origin, in each worker process
+    http2_ping = None  # seconds without a word of the server after which it is asked whether it is there; None: never
+    retry_refused = True  # what a server refuses by HTTP/2 is sent again, once; False: it has failed
     proxy_host = None
     proxy_port = None
     client_pool = None  # an HTTPClientPool that the users of a class share

@@ -323,6 +323,9 @@ class HttpUser(User, RestMixin):
     abstract = True
     pool_manager = None  # shared by the users of a class, if set
     http2 = None  # True, "prior-knowledge" or False; None: what --http2 says
+    connections = "per-user"  # "shared:N": all users of the class share N to each origin, in each worker process
+    http2_ping = None  # seconds without a word of the server after which it is asked whether it is there; None: never
+    retry_refused = True  # what a server refuses by HTTP/2 is sent again, once; False: it has failed
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* What nghttp2 has to say, out: as much as there is in one write. What the socket has no room for
+ * waits in memory that is given back when it is gone. */
+#include "worker/http2/h2.h"
+
+#include <errno.h>
+
+#include "common/base/clk.h"
+
+#define BATCH_SIZE (64u * 1024) /* written at once */
+#define OUT_KEPT 65536u         /* bytes of memory that the engine keeps for what is written */
+
+/* What comes of it is read: a server may have answered before it closed. */
+static void write_failed(struct h2 *h)
+{
+    struct conn *c = h->conn;
+    h->write_errno = c->stream.sys ? c->stream.sys : EPIPE;
+    sbuf_fini(&h->out);
+    h->out_sent = 0;
+    conn_watch(c, EV_READ);
+    event_active(&c->event, EV_READ, 0);
+}
+
+/* How many of the bytes the socket took. */
+static size_t write_some(struct h2 *h, const char *bytes, size_t len)
+{
+    struct stream *s = &h->conn->stream;
+    size_t done = 0;
+    while (done < len) {
+        const struct iovec part = {(char *)(uintptr_t)bytes + done, len - done};
+        const long n = s->ops->write(s, &part, 1);
+        if (n == STREAM_AGAIN)
+            break;
+        if (n < 0) {
+            write_failed(h);
+            break;
+        }
+        done += (size_t)n;
+    }
+    h->written += done;
+    return done;
+}
+
+/* False: the socket has no room for what it had none for before. */
+static bool write_rest(struct h2 *h)
+{
+    if (h->out_sent == h->out.len)
+        return true;
+    h->out_sent += write_some(h, h->out.data + h->out_sent, h->out.len - h->out_sent);
+    if (h->out_sent < h->out.len)
+        return false;
+    sbuf_fini(&h->out);
+    h->out_sent = 0;
+    return true;
+}
+
+/* What nghttp2 has to say, up to a batch. */
+static struct sbuf *next_batch(struct h2 *h)
+{
+    struct sbuf *batch = &h->conn->lane->pool->engine->out;
+    const uint8_t *bytes;
+    ssize_t n;
+    if (batch->cap > 2 * OUT_KEPT)
+        sbuf_fini(batch);
+    sbuf_clear(batch);
+    while (batch->len < BATCH_SIZE && (n = nghttp2_session_mem_send(h->session, &bytes)) > 0)
+        sbuf_add(batch, bytes, (size_t)n);
+    return batch;
+}
+
+static void tell_written(struct h2 *h)
+{
+    struct fetch *f;
+    if (!h->lists[H2_WROTE].first)
+        return;
+    const uint64_t now = clk_mono_ns();
+    while (h->conn && (f = stream_next_wrote(h)))
+        stream_written(f, now);
+}
+
+void write_all(struct h2 *h)
+{
+    struct conn *c = h->conn;
+    while (!h->write_errno && write_rest(h)) {
+        const struct sbuf *batch = next_batch(h);
+        if (!batch->len) {
+            conn_watch(c, EV_READ);
+            if (stream_has_news(h) && !h->is_inside) /* of streams that the writing closed */
+                event_active(&c->event, EV_READ, 0);
+            tell_written(h);
+            return;
+        }
+        const size_t done = write_some(h, batch->data, batch->len);
+        if (done < batch->len && !h->write_errno)
+            sbuf_add(&h->out, batch->data + done, batch->len - done);
+    }
+    if (!h->write_errno)
+        conn_watch(c, EV_READ | EV_WRITE);
+}
+
+void write_leave(struct h2 *h)
+{
+    struct stream *s = &h->conn->stream;
+    if (h->is_lost || h->write_errno || h->out_sent < h->out.len)
+        return;
+    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+    const struct sbuf *last = next_batch(h);
+    if (last->len)
+        s->ops->write(s, &(struct iovec){last->data, last->len}, 1);
+}
