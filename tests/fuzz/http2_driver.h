@@ -126,7 +126,7 @@ static inline void http2_drive(const uint8_t *bytes, size_t len, size_t piece, s
     }
     *d = (struct driven){0};
     const struct fetch_target target = {.host = "127.0.0.1", .port = 1};
-    struct fetch_pool *pool = fetch_pool_new(e, (struct fetch_pool_config){10, 1, 1});
+    struct fetch_pool *pool = fetch_pool_new(e, (struct fetch_pool_config){10, 1, 1, 0});
     const struct fetch_origin *origin = fetch_origin_get(e, &target);
     static const struct stream_ops ops = {driver_read, driver_write, driver_has_pending,
                                           driver_close};

@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/proto/counters.h"
 #include "worker/proto/errors.h"
 #include "worker/proto/header.h"
 #include "worker/proto/times.h"
@@ -192,12 +193,4 @@ void fetch_cancel(struct fetch *f);
 /* Releases f; what was not read of a streamed body is given up. */
 void fetch_free(struct fetch *f);
 
-/* Counters for health and tests. */
-struct fetch_counters {
-    uint64_t connections_opened, connections_reused, connections_open, dns_lookups, tls_resumed;
-    uint64_t origins, awaiting; /* known now; exchanges that are sent, without a byte of answer */
-    /* Of HTTP/2: connections and exchanges on them, now; exchanges that servers refused; what was
-     * sent again as not looked at; bytes of heads, both ways, as they went and as they were. */
-    uint64_t shared_open, streams_open, refused, retries, heads_wire, heads_plain;
-};
 struct fetch_counters fetch_engine_counters(const struct fetch_engine *e);

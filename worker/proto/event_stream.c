@@ -149,7 +149,7 @@ static enum event_step take_line(struct event_stream *s, const char *bytes, size
     return is_event ? EVENT_THERE : EVENT_MORE;
 }
 
-static size_t line_end(const char *bytes, size_t len)
+static size_t end_of_line(const char *bytes, size_t len)
 {
     size_t at = 0;
     while (at < len && bytes[at] != '\n' && bytes[at] != '\r')
@@ -187,7 +187,7 @@ enum event_step event_stream_feed(struct event_stream *s, const char *bytes, siz
         if (s->was_cr && bytes[at] == '\n')
             at++;
         s->was_cr = false;
-        const size_t n = line_end(bytes + at, len - at);
+        const size_t n = end_of_line(bytes + at, len - at);
         const bool is_end = at + n < len;
         step = n || is_end ? take_line(s, bytes + at, n, is_end) : EVENT_MORE;
         s->was_cr = is_end && bytes[at + n] == '\r';

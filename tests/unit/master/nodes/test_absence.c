@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Stories of workers that are away for long, and of a machine that was: what people are told, and that
- * each report counts once. test_losses.c has the words, test_roster.c the gaps. */
+/* Stories of workers that are away for long, and of a machine that was: what people are told, and
+ * that each report counts once. test_losses.c has the words, test_roster.c the gaps. */
 #include "common/wire/report.h"
 #include "tests/unit/nodes_bench.h"
 
@@ -55,7 +55,8 @@ static bool is_told(const struct bench *b, const char *words)
     return strstr(b->nodes.notice, words) != NULL;
 }
 
-/* Its link is cut for longer than it keeps its users; what it had not delivered comes afterwards. */
+/* Its link is cut for longer than it keeps its users; what it had not delivered comes afterwards.
+ */
 static void a_partition_of_70_seconds_loses_a_share_and_no_figure(void **unused)
 {
     (void)unused;
