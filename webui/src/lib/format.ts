@@ -80,7 +80,7 @@ export function percent(part: number, all: number): string {
 
 /** A change: "+18 %", "−0.5 %", "0 %". */
 export function signedPercent(value: number | null | undefined, digits: number): string {
-  return isMissing(value) ? MISSING : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)} %`;
+  return isMissing(value) ? MISSING : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} %`;
 }
 
 export function bytes(value: number | null | undefined): string {

@@ -14,7 +14,7 @@ describe("numbers", () => {
     expect(duration(null)).toEqual(["–", ""]);
   });
   it("writes a change with its sign, a minus as one", () => {
-    expect([signedPercent(18, 0), signedPercent(-50, 0), signedPercent(0, 0), signedPercent(-0.52, 1), signedPercent(null, 1)]).toEqual(["+18 %", "−50 %", "0 %", "−0.5 %", "–"]);
+    expect([signedPercent(18, 0), signedPercent(-50, 0), signedPercent(0, 0), signedPercent(-0.52, 1), signedPercent(2000, 0), signedPercent(null, 1)]).toEqual(["+18 %", "−50 %", "0 %", "−0.5 %", "+2,000 %", "–"]);
   });
   it("shortens only what is long", () => {
     expect([99_999, 677_000, 4_330_000].map(shortCount)).toEqual(["99,999", "677 k", "4.33 M"]);

@@ -41,9 +41,11 @@ export interface OverlayProps {
 
 const LEAST_SPREAD = 10;
 
+/** Each side as far as it goes: nothing falls by more than 100 %, however much something else grows. */
 const aroundZero: uPlot.Range.Function = (_, min, max) => {
   const most = Math.max(LEAST_SPREAD, Math.abs(min ?? 0), Math.abs(max ?? 0)) * 1.1;
-  return [Math.min(0, min ?? 0) === 0 ? -most / 4 : -most, Math.max(0, max ?? 0) === 0 ? most / 4 : most];
+  const side = (value: number): number => (value > 0 ? Math.max(LEAST_SPREAD, value * 1.1) : most / 8);
+  return [-side(-(min ?? 0)), side(max ?? 0)];
 };
 
 const xText = ({ along, xWords }: OverlayProps, x: number): string => (xWords ? xWords(x) : along === "time" ? clock(x) : along === "shares" ? `${Number((100 * x).toFixed(3))} %` : String(x));
