@@ -2,7 +2,7 @@
 import { signal, type Signal } from "@preact/signals";
 import { h, type FunctionComponent } from "preact";
 import { beforeEach, expect, test } from "vitest";
-import { ROW, ROW_WIDTH, type Point, type Sample, type Tick, type WorkerTuple } from "../../src/live/protocol";
+import { ROW, ROW_WIDTH, type Point, type Sample, type Tick, type WorkerTuple, type Exception } from "../../src/live/protocol";
 import type { Link } from "../../src/live/source";
 import { tick } from "./messages";
 import { fakeDocument, shown, type Shown } from "./shown";
@@ -15,7 +15,10 @@ const { isNarrow, roomOf } = await import("../../src/lib/narrow");
 const { parseRoute, route } = await import("../../src/lib/route");
 const { rateNow } = await import("../../src/live/rate-now");
 const { StateBar } = await import("../../src/parts/state-bar");
+const { timeMode } = await import("../../src/range/state");
 const { chosenOf } = await import("../../src/parts/samples");
+const { SampleView } = await import("../../src/parts/sample");
+const { ExceptionList } = await import("../../src/screens/failures/exceptions");
 const { isInCell } = await import("../../src/chart/cell");
 const { COLUMNS, chosen } = await import("../../src/screens/endpoints/columns");
 const { Charts } = await import("../../src/screens/live/charts");
@@ -75,6 +78,19 @@ test("a range of a run that is over is a selection, and leads back to the whole 
   run({ state: "stopped", ended: 1000 });
   expect(show(TimeBar).text()).toMatch(/Whole run.*selection/);
   expect(show(TimeBar).text()).not.toMatch(/live/i);
+});
+
+test("moments are told as the times' choice says, of exceptions, samples and lost workers too", () => {
+  run({ workers: [worker(0, "missing")] });
+  const at = 964.25; // 26 s before the run began
+  const sample = { at, method: "GET", url: "/", status: 500, worker: "vm_0", user: "U", request_headers: [], response_headers: [] } as unknown as Sample;
+  const exception = { count: 1, message: "no", traceback: "x", nodes: "vm_0", first: at, last: 998.5 } as Exception;
+  const said = (): string => shown(h(ExceptionList, { items: [exception] })).text() + shown(h(SampleView, { sample, isOpen: false })).text();
+  timeMode.value = "utc";
+  expect(said()).toMatch(/00:16:04 – 00:16:38.*00:16:04\.250/s);
+  timeMode.value = "elapsed";
+  expect(said()).toMatch(/−00:25 – 00:08.*−00:25\.750/s);
+  timeMode.value = "local";
 });
 
 test("the choice of the times' zone is named, on a phone too", () => {
