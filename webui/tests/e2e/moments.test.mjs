@@ -193,3 +193,27 @@ test("failures are told by cause with their endpoints", async () => {
     await page.getByRole("columnheader", { name: "Message" }).waitFor();
   });
 });
+
+test("a window that is low, as one enlarged to 200 %, has a screen in it, and the ways to the others", async () => {
+  await visit("#/live", async (page) => {
+    for (const [width, height] of [[512, 384], [900, 400]]) {
+      await page.setViewportSize({ width, height });
+      const [room, below] = await page.locator(".frame").evaluate((frame) => {
+        frame.scrollTo(0, frame.scrollHeight);
+        const [main, nav] = [frame.querySelector("main"), frame.querySelector(".nav")].map((part) => part.getBoundingClientRect());
+        return [Math.min(main.bottom, innerHeight) - Math.max(main.top, 0), nav.bottom - innerHeight];
+      });
+      assert.ok(room > 0.7 * height, `${room} of ${height} px`);
+      assert.ok(below <= 1, `the navigation ends ${below} px below the window`);
+    }
+  });
+});
+
+test("what is chosen is marked in forced colours too", async () => {
+  await visit("#/live", async (page) => {
+    await page.emulateMedia({ forcedColors: "active" });
+    const colour = (selector) => page.locator(selector).first().evaluate((element) => getComputedStyle(element).backgroundColor);
+    assert.notEqual(await colour(".nav a[aria-current]"), await colour(".nav a:not([aria-current])"));
+    assert.notEqual(await colour(".segments [aria-pressed=true]"), await colour(".segments [aria-pressed=false]"));
+  });
+});
