@@ -8,6 +8,7 @@ import { Shelf } from "./frame/lazy";
 import { LAZY } from "./frame/screens";
 import { TimeBar } from "./frame/time-bar";
 import { TopBar } from "./frame/top-bar";
+import { keepFocus } from "./lib/focus";
 import { route, type Screen } from "./lib/route";
 import { Banners } from "./parts/banners";
 import { Dialogs } from "./parts/dialogs";
@@ -60,6 +61,7 @@ function ScreenOf({ name: asked }: { name: Screen }): JSX.Element {
 }
 
 export function App(): JSX.Element {
+  useEffect(keepFocus, [route.value.screen, store.state.value]);
   const isStale = source.link.value.kind === "stale" || source.link.value.kind === "lost";
   return (
     <div class={`frame${isStale ? " is-stale" : ""}`}>

@@ -5,6 +5,7 @@ import { App, shelf } from "./app";
 import { source, store } from "./app-state";
 import { percent } from "./lib/format";
 import { startRouting } from "./lib/route";
+import { watchFocus } from "./lib/focus";
 import { startKeys } from "./lib/keys";
 import { startNarrow } from "./lib/narrow";
 import { startTheme } from "./lib/theme";
@@ -28,6 +29,7 @@ startTheme();
 startNarrow();
 startRouting();
 startKeys();
+watchFocus();
 render(<App />, document.getElementById("app")!);
 
 source.start();

@@ -156,6 +156,7 @@ test("the test starts, and the first failure is two clicks away", async () => {
   await start().click();
   await status("running").waitFor();
   await page.locator("#throughput-title").waitFor();
+  await page.locator("main:focus").waitFor(); // the button that had it is gone
   await page.locator(".nav").getByRole("link", { name: /Failures/ }).click();
   await page.locator("main", { hasText: "/missing" }).waitFor();
   await page.getByRole("link", { name: "Edit load" }).waitFor();
@@ -239,6 +240,7 @@ test("what ended a run stands beside its end, and the report is there", async ()
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByRole("button", { name: "Stop the test" }).click();
   await page.locator("#finished", { hasText: "somebody stopped it" }).waitFor();
+  await page.locator("main:focus").waitFor();
   const users = page.locator(".tile", { has: page.getByRole("heading", { name: "Users", exact: true }) });
   await users.getByText("at the peak").waitFor();
   assert.equal(await users.locator(".tile-value").innerText(), "6");
