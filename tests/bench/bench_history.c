@@ -21,6 +21,7 @@ int main(int argc, char **argv)
                                          .started = 1700000000.0 + 1e6 * (double)i,
                                          .level_ms = 100,
                                          .users = 50,
+                                         .has_parts = true,
                                          .seed = i + 1});
     printf("%.3f s of the processor, %.4f %% of a core\n", took,
            100 * took / (double)(seconds * runs));
