@@ -150,8 +150,8 @@ static bool make_pair(struct steady *a, struct steady *b)
 static const struct {
     const char *name;
     double quantile; /* 0: none */
-} FIGURE[FIGURES] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95},    {"p99", 0.99},
-                     {"mean", 0},  {"rps", 0},   {"fail_ratio", 0}};
+} FIGURE[FIGURES] = {{"p50", 0.5},    {"p75", 0.75}, {"p90", 0.9}, {"p95", 0.95},    {"p99", 0.99},
+                     {"p999", 0.999}, {"mean", 0},   {"rps", 0},   {"fail_ratio", 0}};
 
 const char *contrast_figure_name(enum contrast_figure f)
 {

@@ -14,9 +14,11 @@ struct tally;
 
 enum contrast_figure {
     FIGURE_P50,
+    FIGURE_P75,
     FIGURE_P90,
     FIGURE_P95,
     FIGURE_P99,
+    FIGURE_P999,
     FIGURE_MEAN,
     FIGURE_RPS,
     FIGURE_FAIL_RATIO,

@@ -144,7 +144,9 @@ static int read_rule(const json_t *from, struct gate_rule *r, char **why)
     *r = (struct gate_rule){.figure = f, .least_share = 0.01};
     r->margin.is_share = f == FIGURE_FAIL_RATIO;
     r->margin.is_lower_worse = f == FIGURE_RPS;
-    r->margin.share = r->margin.is_share ? 0.001 : f == FIGURE_P99 ? 0.10 : 0.05;
+    r->margin.share = r->margin.is_share                    ? 0.001
+                      : f == FIGURE_P99 || f == FIGURE_P999 ? 0.10
+                                                            : 0.05;
     r->margin.floor = f <= FIGURE_MEAN ? 1 : 0;
     if (direction)
         r->margin.is_lower_worse = strcmp(direction, "lower-is-worse") == 0;

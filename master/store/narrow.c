@@ -32,7 +32,8 @@ static struct known known_of(const struct gate_rule *rule, const double *x, size
 static double figure_now(const struct stats *s, const struct tally *t, enum contrast_figure f)
 {
     static const double quantiles[FIGURES] = {
-        [FIGURE_P50] = 0.5, [FIGURE_P90] = 0.9, [FIGURE_P95] = 0.95, [FIGURE_P99] = 0.99};
+        [FIGURE_P50] = 0.5,  [FIGURE_P75] = 0.75, [FIGURE_P90] = 0.9,
+        [FIGURE_P95] = 0.95, [FIGURE_P99] = 0.99, [FIGURE_P999] = 0.999};
     if (f == FIGURE_RPS)
         return tally_total_rps(t, s);
     if (f == FIGURE_FAIL_RATIO)

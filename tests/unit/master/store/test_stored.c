@@ -397,6 +397,28 @@ static void a_gate_says_what_is_wrong_with_it(void **state)
     json_decref(from);
 }
 
+static void rules_may_be_of_any_figure_of_the_table(void **state)
+{
+    (void)state;
+    for (enum contrast_figure f = 0; f < FIGURES; f++) {
+        struct gate g = gate_usual;
+        char *why = NULL;
+        json_t *from = json_pack("{s:[{s:s}]}", "rules", "stat", contrast_figure_name(f));
+        assert_int_equal(gate_read(&g, from, &why), 0);
+        assert_int_equal(g.rules[0].figure, f);
+        json_decref(from);
+    }
+    assert_int_equal(contrast_figure_of("p75"), FIGURE_P75);
+    assert_int_equal(contrast_figure_of("p999"), FIGURE_P999);
+    play_run(usual());
+    json_t *found = history_list(h, &(struct history_filter){.limit = 1});
+    const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
+    const double p75 = history_row_figure(h, id, "", "", "p75");
+    assert_true(p75 > history_row_figure(h, id, "", "", "p50"));
+    assert_true(history_row_figure(h, id, "", "", "p999") > p75);
+    json_decref(found);
+}
+
 static void what_cannot_be_told_is_not_called_worse(void **state)
 {
     (void)state;
@@ -434,6 +456,7 @@ int main(void)
         TEST(what_cannot_be_compared_is_refused),
         TEST(runs_of_one_seed_are_compared_in_pairs),
         TEST(a_run_that_is_too_short_says_so),
+        TEST(rules_may_be_of_any_figure_of_the_table),
         cmocka_unit_test(a_gate_says_what_is_wrong_with_it),
         cmocka_unit_test(what_cannot_be_told_is_not_called_worse),
     };
