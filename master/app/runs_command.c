@@ -41,8 +41,8 @@ static const char USAGE[] =
     "\n"
     "RUN, A, B: an id or its beginning, latest, latest~3, pinned:NAME, branch:NAME, profile:NAME,\n"
     "tag:KEY=VALUE. A and B may be several, with a number of runs behind: 'branch:main valid 5',\n"
-    "and files: of a run (FILE.kdrun), of --summary (FILE.json). All: --history FOLDER, else\n"
-    "KATYDID_HISTORY, else the usual one.\n";
+    "and files: of a run (FILE.kdrun), of --summary (FILE.json), a report (FILE.html).\n"
+    "All: --history FOLDER, else KATYDID_HISTORY, else the usual one.\n";
 
 static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -480,9 +480,10 @@ static bool has_whole(const struct contrast_ask *ask)
 static void add_basis_remarks(const struct making *m, struct sbuf *out)
 {
     if (m->is_whole)
-        sbuf_adds(out,
-                  "Of a summary there are no seconds: all runs are compared as a whole, with "
-                  "their beginning and end, and what happened within them is in no interval. ");
+        sbuf_adds(
+            out,
+            "Of a summary or report there are no seconds: all runs are compared as a whole, with "
+            "their beginning and end, and what happened within them is in no interval. ");
     if (m->c->is_paired)
         sbuf_addf(out, "Both runs had the seed %.0f: their blocks are drawn in pairs. ",
                   number_of(m->ask->before[0].meta, "seed"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/side.h"
 #include "common/base/sbuf.h"
+#include "master/store/report_read.h"
 #include "master/store/run_name.h"
 #include "master/store/summary_file.h"
 #include <string.h>
@@ -54,7 +55,7 @@ static bool ends_with(const char *text, const char *end)
 
 bool side_is_file(const char *spec)
 {
-    return ends_with(spec, ".kdrun") || ends_with(spec, ".json");
+    return ends_with(spec, ".kdrun") || ends_with(spec, ".json") || ends_with(spec, ".html");
 }
 
 bool side_open(struct side *s, struct history *h, const char *spec, const struct side_ask *given,
@@ -66,6 +67,8 @@ bool side_open(struct side *s, struct history *h, const char *spec, const struct
     const struct stored_part tens = {.finest = 1, .wants = is_judged, .arg = &ask};
     if (ends_with(spec, ".json"))
         return add(s, summary_file_open(spec, why));
+    if (ends_with(spec, ".html"))
+        return add(s, report_read(spec, why));
     if (side_is_file(spec))
         return add(s, stored_open(spec, &tens, false, why));
     json_t *found = h ? history_find(h, spec, NULL, why) : NULL;

@@ -2,6 +2,7 @@
 #include "master/store/summary_file.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/store/bucket_json.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -11,14 +12,12 @@
 #include <unistd.h>
 
 #define BYTES_MAX (64 << 20)
-#define BUCKETS (HIST_OCTAVES * HIST_SUB_COUNT)
-#define COUNT_MAX (INT64_C(1) << 53)
 #define MS_MAX 1e12
 
 static uint64_t count_of(const json_t *object, const char *key)
 {
     const json_int_t n = json_integer_value(json_object_get(object, key));
-    return n > 0 && n <= COUNT_MAX ? (uint64_t)n : 0;
+    return n > 0 && n <= BUCKET_COUNT_MAX ? (uint64_t)n : 0;
 }
 
 static double ms_of(const json_t *object, const char *key, double otherwise)
@@ -45,13 +44,9 @@ static bool take_histogram(const json_t *from, struct hist *h)
         return false;
     json_array_foreach(json_object_get(from, "buckets"), i, pair)
     {
-        const json_int_t bucket = json_integer_value(json_array_get(pair, 0));
-        const json_int_t n = json_integer_value(json_array_get(pair, 1));
-        if (bucket < 0 || bucket >= (json_int_t)BUCKETS || n < 0 || n > COUNT_MAX)
+        if (!bucket_json_add(h, json_integer_value(json_array_get(pair, 0)),
+                             json_integer_value(json_array_get(pair, 1))))
             return false;
-        const unsigned octave = (unsigned)bucket / HIST_SUB_COUNT;
-        const uint64_t step = (uint64_t)bucket % HIST_SUB_COUNT;
-        hist_add(h, octave ? (HIST_SUB_COUNT + step) << (octave - 1) : step, (uint64_t)n);
     }
     return true;
 }

@@ -161,11 +161,17 @@ def compare(*words):
 def test_summaries_of_other_machines_are_compared_too(tmp_path):
     file = locustfile(tmp_path)
     for name in ("a", "b"):
-        run_katydid("-f", file, "--headless", "-u", 2, "-t", 2, "--history", tmp_path / name, "--summary", tmp_path / f"{name}.json")
+        run_katydid("-f", file, "--headless", "-u", 2, "-t", 2, "--history", tmp_path / name, "--summary", tmp_path / f"{name}.json", "--html", tmp_path / f"{name}.html")
     both = compare(tmp_path / "a.json", tmp_path / "b.json", "--force", "--history", tmp_path / "none")
-    assert both.returncode == 0 and "| p95 | 12 ms | 12 ms | +0.0 % [" in both.stdout and "Of a summary there are no seconds" in both.stdout, both
+    assert both.returncode == 0 and "| p95 | 12 ms | 12 ms | +0.0 % [" in both.stdout and "Of a summary or report there are no seconds" in both.stdout, both
     one = json.loads(compare(tmp_path / "a.json", "latest", "--force", "--json", "--history", tmp_path / "b").stdout)
     assert {line["stat"]: line["before"] for line in one["lines"]}["p95"] == 12 and one["rows"][0][:2] == ["GET", "/buy"]
+    report = json.loads(compare(tmp_path / "a.html", tmp_path / "a.json", "--force", "--json", "--history", tmp_path / "none").stdout)
+    assert all(line["before"] == line["after"] for line in report["lines"] if line["stat"] != "rps"), report
+    (row,) = report["rows"]
+    assert row[:2] == ["GET", "/buy"] and row[3:7] == row[7:11], report
+    (tmp_path / "other.html").write_text('<script id="katydid-report">AAAA</script>')
+    assert "this is no report of a run" in compare(tmp_path / "other.html", "latest", "--history", tmp_path / "b").stderr
     (tmp_path / "other.json").write_text("{}")
     assert "this is no file of --summary" in compare(tmp_path / "other.json", "latest", "--history", tmp_path / "b").stderr
     page = compare(tmp_path / "a.json", tmp_path / "b.json", "--force", "--html", "--history", tmp_path / "none").stdout
