@@ -217,12 +217,23 @@ static void note_journal(struct receivers *r, const struct sink_spec *spec, void
                                .buffer_bytes = (uint64_t)(sink_number(spec, "buffer") * 1e6)};
 }
 
+/* Both would tell of the same requests. */
+static void warn_of_otel(const struct master *m, const struct sink_spec *spec)
+{
+    if (m->o->otel && strncmp(spec->kind->name, "otlp", 4) == 0)
+        log_warning(MAIN_LOGGER,
+                    "--otel and --out %s: the Python packages of OpenTelemetry send, too; what is "
+                    "told twice counts twice",
+                    spec->kind->name);
+}
+
 static int add(struct master *m, struct sink_spec *spec)
 {
     struct receivers *r = &m->receivers;
     struct output o;
     char *why = NULL;
     const bool is_journal = journal_is(spec->kind);
+    warn_of_otel(m, spec);
     spec->tags = m->o->series_tags;
     spec->test_id = m->o->test_id;
     spec->is_required = m->o->out_required;

@@ -283,7 +283,8 @@ static void add_documents(struct master *m)
 #include "master/out/documents.def"
 #undef DOCUMENT
     if (is_on_github(m))
-        outputs_add(m->outputs, github_output(getenv("GITHUB_STEP_SUMMARY")));
+        outputs_add(m->outputs,
+                    github_output(getenv("GITHUB_STEP_SUMMARY"), getenv("GITHUB_OUTPUT")));
 }
 
 /* {"profile", "test_id", "note", "tags"} as they were given. */

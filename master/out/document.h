@@ -11,8 +11,9 @@ typedef void document_write(const struct snapshot *last, struct sbuf *out);
 #define DOCUMENT(option, field, write) document_write write;
 #include "master/out/documents.def"
 #undef DOCUMENT
-/* For a job's page on GitHub, as Markdown, and the lines that become annotations. */
-document_write github_summary_write, github_annotations_write;
+/* For a job's page on GitHub, as Markdown, the lines that become annotations, and KEY=VALUE for
+ * later steps. */
+document_write github_summary_write, github_annotations_write, github_values_write;
 
 /* The verdict of the last snapshot (docs/api.md); json_decref it. Never NULL. */
 json_t *document_verdict(const struct snapshot *last);

@@ -158,8 +158,52 @@ void github_summary_write(const struct snapshot *last, struct sbuf *out)
     json_decref(verdict);
 }
 
+/* More than that GitHub does not take, and then nothing of the step. */
+#define SUMMARY_MOST 1000000
+
+static void cut_summary(struct sbuf *page)
+{
+    if (page->len <= SUMMARY_MOST)
+        return;
+    while (page->len > SUMMARY_MOST || (page->len > 0 && page->data[page->len - 1] != '\n'))
+        page->len--;
+    sbuf_adds(page, "\n(The rest is left out: GitHub takes 1 MiB.)\n");
+}
+
+static void add_value(struct sbuf *out, const char *key, double value)
+{
+    if (isfinite(value))
+        sbuf_addf(out, "%s=%.10g\n", key, value);
+}
+
+/* What later steps ask for as steps.ID.outputs.KEY: nothing in it is a name of the test's. */
+void github_values_write(const struct snapshot *last, struct sbuf *out)
+{
+    static const struct {
+        const char *key;
+        double share;
+    } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"max", 1}};
+    const struct tally *t = &last->stats.total;
+    json_t *verdict = document_verdict(last);
+    json_t *baseline = last->end.baseline ? json_loads(last->end.baseline, 0, NULL) : NULL;
+    const double code = document_number(verdict, "code");
+    sbuf_addf(out, "verdict=%s\nvalid=%s\n", code > 0 ? "fail" : "pass",
+              document_bool(verdict, "valid") ? "true" : "false");
+    add_value(out, "code", code);
+    if (baseline)
+        sbuf_addf(out, "baseline=%s\n", document_text(baseline, "answer"));
+    add_value(out, "requests", (double)t->requests);
+    add_value(out, "failures", (double)t->failures);
+    add_value(out, "fail_ratio", t->requests ? (double)t->failures / (double)t->requests : NAN);
+    add_value(out, "rps", tally_total_rps(t, &last->stats));
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles && t->hist.count > 0; i++)
+        add_value(out, quantiles[i].key, tally_quantile_ms(t, quantiles[i].share));
+    json_decref(baseline);
+    json_decref(verdict);
+}
+
 /* Other steps of the job have written there too: appended. */
-static int append_summary(const char *path, const struct sbuf *text)
+static int append(const char *path, const struct sbuf *text)
 {
     const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
@@ -169,27 +213,55 @@ static int append_summary(const char *path, const struct sbuf *text)
     return error;
 }
 
-static int github_end(void *self, const struct snapshot *last, char **why)
+struct github { /* files that the runner names; "": it does not */
+    char *summary, *values;
+};
+
+static int append_written(const char *path, document_write *write, const struct snapshot *last,
+                          char **why)
 {
-    const char *path = self;
-    struct sbuf lines = {0}, page = {0};
-    int error = 0;
-    github_annotations_write(last, &lines);
-    if (lines.len > 0)
-        error = whole_write(STDERR_FILENO, lines.data, lines.len);
-    github_summary_write(last, &page);
-    if (*path)
-        error = append_summary(path, &page);
-    sbuf_fini(&lines);
-    sbuf_fini(&page);
+    struct sbuf text = {0};
+    if (!*path)
+        return 0;
+    write(last, &text);
+    cut_summary(&text);
+    const int error = append(path, &text);
+    sbuf_fini(&text);
     return error ? document_fail(why, path, error) : 0;
 }
 
-struct output github_output(const char *summary_path)
+static int github_end(void *self, const struct snapshot *last, char **why)
 {
+    const struct github *g = self;
+    struct sbuf lines = {0};
+    github_annotations_write(last, &lines);
+    int rc = 0;
+    if (lines.len > 0) {
+        const int error = whole_write(STDERR_FILENO, lines.data, lines.len);
+        rc = error ? document_fail(why, "standard error", error) : 0;
+    }
+    sbuf_fini(&lines);
+    if (rc == 0)
+        rc = append_written(g->summary, github_summary_write, last, why);
+    return rc == 0 ? append_written(g->values, github_values_write, last, why) : rc;
+}
+
+static void github_close(void *self)
+{
+    struct github *g = self;
+    free(g->summary);
+    free(g->values);
+    free(g);
+}
+
+struct output github_output(const char *summary_path, const char *values_path)
+{
+    struct github *g = mem_zalloc(sizeof *g);
+    g->summary = mem_strdup(summary_path ? summary_path : "");
+    g->values = mem_strdup(values_path ? values_path : "");
     return (struct output){.name = "github",
-                           .self = mem_strdup(summary_path ? summary_path : ""),
+                           .self = g,
                            .patience_s = OUTPUT_FILE_PATIENCE_S,
                            .run_end = github_end,
-                           .close = free};
+                           .close = github_close};
 }

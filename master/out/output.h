@@ -63,8 +63,9 @@ char *csv_history_file(const char *prefix); /* malloced */
 /* A file that is written once, at the end (document.h); the option that names it. */
 struct output document_output(const char *option, const char *path,
                               void (*write)(const struct snapshot *last, struct sbuf *out));
-/* Annotations on standard error; the job's summary is appended to that file, or NULL. */
-struct output github_output(const char *summary_path);
+/* Annotations on standard error; the job's summary, and values for its later steps, are appended to
+ * these files, or NULL. */
+struct output github_output(const char *summary_path, const char *values_path);
 /* The report. Its name has {u}, {r} and {t} for users, spawn rate and run time. make appends the
  * page to its buffer; false when this program has none. */
 struct output html_output(bool (*make)(const struct snapshot *last, struct sbuf *html));

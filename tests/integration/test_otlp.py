@@ -128,3 +128,10 @@ def test_the_other_protocols_port_is_told(tmp_path):
     assert run.code == 0, run.describe()
     outputs = of_summary(tmp_path / "s.json")[1]
     assert all(one["sent"] == 0 and one["dropped"] > 0 and one["last_error"] for one in outputs.values()), outputs
+
+
+def test_two_that_tell_of_the_same_requests_are_named(tmp_path):
+    with target() as shop, locustfile(USER) as file:
+        run = run_katydid("-f", file, "-H", shop.url, *FEW, "--otel", "--out", f"otlp=http://127.0.0.1:{free_port()}", cwd=tmp_path)
+        alone = run_katydid("-f", file, "-H", shop.url, *FEW, "--otel", cwd=tmp_path)
+    assert "--otel and --out otlp: " in run.stderr and "--out otlp" not in alone.stderr, run.describe()

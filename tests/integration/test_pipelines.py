@@ -62,7 +62,7 @@ def run(server, tmp_path_factory):
     (folder / "gates.toml").write_text(gates(*tables))
     with locustfile(SHOPPER) as file:
         process = run_katydid("-f", file, "-H", server.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--thresholds", "gates.toml", "--junit", "junit.xml",
-                              "--summary", "summary.json", "--github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(folder / "page.md")})
+                              "--summary", "summary.json", "--github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(folder / "page.md"), "GITHUB_OUTPUT": str(folder / "values")})
     assert process.code == 99, process.describe()
     process.folder = folder
     return process
@@ -135,6 +135,14 @@ def test_annotations_are_what_github_reads(run):
     absent, = by_title["Threshold without data"]
     assert absent[0] == "error" and absent[1].startswith("p95 of '</none>, 5%' < 1s: no row '</none>, 5%'")
     assert by_title.keys() <= {"Threshold failed", "Threshold without data", "Measurement not valid"}
+
+
+def test_later_steps_find_values(run):
+    values = dict(line.split("=", 1) for line in (run.folder / "values").read_text().splitlines())
+    total = json.loads((run.folder / "summary.json").read_text())["total"]
+    assert (values["verdict"], values["code"], int(values["requests"]), int(values["failures"])) == ("fail", "99", total["requests"], total["failures"])
+    assert abs(float(values["p95"]) - total["percentiles"]["95"]) < 1e-6 and values["valid"] in ("true", "false")
+    assert set(values) == {"verdict", "valid", "code", "requests", "failures", "fail_ratio", "rps", "p50", "p90", "p95", "p99", "max"}
 
 
 def test_each_threshold_is_one_line(run):
