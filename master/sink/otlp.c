@@ -18,6 +18,7 @@ struct otlp {
     const struct sink_spec *spec;
     struct otlp_link *link;
     int temporality;
+    bool is_like_locust; /* what Locust's --otel has is there by its names, too */
 };
 
 struct batch {
@@ -193,10 +194,9 @@ static void put_histograms(const struct batch *x, const struct family *family,
     pb_close(x->b, histogram);
 }
 
-static void put_family(const struct batch *x, const struct family *family,
+static void put_family(const struct batch *x, const char *name, const struct family *family,
                        const struct sink_rows *gained)
 {
-    char *name = name_of(family);
     const size_t metric = pb_open(x->b, 2);
     put_head(x, name, family);
     switch (family->type) {
@@ -215,6 +215,24 @@ static void put_family(const struct batch *x, const struct family *family,
         break;
     }
     pb_close(x->b, metric);
+}
+
+/* As Locust's --otel calls it; NULL: it has no such metric. */
+static const char *name_in_locust(const struct family *family)
+{
+    return !strcmp(family->name, "katydid_request_duration_seconds") ? "locust.client.duration"
+           : !strcmp(family->name, "katydid_users")                  ? "locust.users.count"
+                                                                     : NULL;
+}
+
+static void put_named(const struct batch *x, const struct family *family,
+                      const struct sink_rows *gained)
+{
+    char *name = name_of(family);
+    const char *theirs = x->o->is_like_locust ? name_in_locust(family) : NULL;
+    put_family(x, name, family, gained);
+    if (theirs)
+        put_family(x, theirs, family, gained);
     free(name);
 }
 
@@ -226,7 +244,7 @@ static void put_request(const struct batch *x, const struct sink_rows *gained)
     otlp_put_scope(x->b);
     for (size_t i = 0; i < x->f->count; i++)
         if (x->f->list[i].count)
-            put_family(x, &x->f->list[i], gained);
+            put_named(x, &x->f->list[i], gained);
     pb_close(x->b, scope_metrics);
     pb_close(x->b, resource_metrics);
 }
@@ -305,6 +323,7 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
     o->spec = spec;
     o->link = link;
     o->temporality = wants_delta(spec) ? DELTA : CUMULATIVE;
+    o->is_like_locust = sink_is_word(spec, "compat", "locust");
     *out = courier_output(&kind, o, spec);
     return 0;
 }
@@ -313,6 +332,8 @@ static const struct sink_key KEYS[] = {
     {"temporality", SINK_CHOICE, NULL, "cumulative delta",
      "since the start, or since the push before; cumulative, or as "
      "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE has it"},
+    {"compat", SINK_CHOICE, "none", "none locust",
+     "locust: response times and users also by the names of Locust's --otel"},
     OTLP_KEYS,
     SINK_KEYS("5s"),
 };

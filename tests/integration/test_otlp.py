@@ -135,3 +135,16 @@ def test_two_that_tell_of_the_same_requests_are_named(tmp_path):
         run = run_katydid("-f", file, "-H", shop.url, *FEW, "--otel", "--out", f"otlp=http://127.0.0.1:{free_port()}", cwd=tmp_path)
         alone = run_katydid("-f", file, "-H", shop.url, *FEW, "--otel", cwd=tmp_path)
     assert "--otel and --out otlp: " in run.stderr and "--out otlp" not in alone.stderr, run.describe()
+
+
+def test_dashboards_for_locusts_own_metrics_find_theirs(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as otlp:
+        run = run_katydid("-f", file, "-H", shop.url, *FEW, "--summary", "s.json", "--out", f"otlp={otlp.url},compat=locust", cwd=tmp_path)
+    assert run.code == 0, run.describe()
+    requests, _ = of_summary(tmp_path / "s.json")
+    found = {}
+    for name, _, attributes, point in receivers.otlp(otlp.pushes[-1][2]):
+        found.setdefault(name, {})[attributes.get("name") or attributes.get("user_class")] = point
+    for name in ("locust.client.duration", "http.client.request.duration"):
+        assert {row: point[4][0] for row, point in found[name].items()} == requests
+    assert found["locust.users.count"].keys() == {"U"} == found["katydid.users"].keys()
