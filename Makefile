@@ -220,8 +220,9 @@ build/venv-python/.stamp-tests: $(O)/python.mk # the distribution's pytest is fo
 TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients KATYDID_PLUGINS_VENV=$(CURDIR)/build/venv-plugins PYTHONDONTWRITEBYTECODE=1 \
            $(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"
 # The result is the last line of the terminal, also when it is a bad one: on SIGQUIT make ends with 1 without a line of
-# its own. The sleep lets it do so before its child ends.
-SUITES   = $(TEST_ENV) $(PY_COMPLETE) tests/run.py --build $(O) $(1) || { kill -QUIT $$PPID; sleep 1; }
+# its own. The sleep lets it do so before its child ends. Shells start what runs in the background with SIGQUIT ignored.
+FAILED   = { grep -qs '^SigIgn:.*[4-7c-f]$$' /proc/$$PPID/status && exit 1; kill -QUIT $$PPID; sleep 1; }
+SUITES   = $(TEST_ENV) $(PY_COMPLETE) tests/run.py --build $(O) $(1) || $(FAILED)
 .PHONY: test unit integration e2e asan ubsan tsan ci
 test: all $(UNIT_B) $(SUPPORT) $(VENVS) build/browser/.stamp ## every test; last line "N passed, N failed"
 	@$(call SUITES,unit pylib integration webui e2e)
@@ -264,7 +265,7 @@ outputs-test: all $(O)/support/target $(STORES_STAMP) $(COLLECTOR_STAMP) ## --ou
 	@$(call SUITES,stores $(if $(T),--only '$(T)'))
 .PHONY: docker-test
 docker-test: ## the image and the cluster of docker/ on a Docker engine; not part of make test
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/docker/cluster.py || { kill -QUIT $$PPID; sleep 1; }
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/docker/cluster.py || $(FAILED)
 ci: lint ## lint, then every test
 	+@$(MAKE) --no-print-directory test
 

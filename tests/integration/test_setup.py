@@ -5,6 +5,7 @@ Programs of the system are replaced by small ones of our own: nothing is install
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -130,6 +131,15 @@ def test_an_image_needs_only_what_its_layers_have(tmp_path):
     assert [has_makefile for has_makefile, _ in told] == [False, False, True, True, True], told
 
 
+FAILING = "PY_COMPLETE=sh -c 'echo a test failed; echo 3 passed, 1 failed; exit 1'"
+
+
+def run_make(folder, *words, **more):
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", "--no-print-directory", *words], cwd=folder, env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False, **more)
+
+
 def test_a_clone_that_was_moved_and_its_last_line_when_tests_failed(tmp_path):
     """An environment whose programs name another folder is made anew. Neither make's own words nor others come behind the result."""
     for each in ROOT.iterdir():
@@ -140,9 +150,15 @@ def test_a_clone_that_was_moved_and_its_last_line_when_tests_failed(tmp_path):
         programs.mkdir(parents=True)
         (programs / "pip").write_text(f"#!{where}/build/{name}/bin/python3\n")
         (programs.parent / ".stamp").touch()
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    failing = "PY_COMPLETE=sh -c 'echo a test failed; echo 3 passed, 1 failed; exit 1'"
-    done = subprocess.run(["make", "--no-print-directory", "unit", "UNIT_B=", failing], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+    done = run_make(tmp_path, "unit", "UNIT_B=", FAILING)
     assert done.returncode != 0 and done.stdout.splitlines()[-1] == "3 passed, 1 failed", done.stdout
     assert not (tmp_path / "build/venv-locust/.stamp").exists() and (tmp_path / "build/venv-clients/.stamp").exists()
+
+
+def test_failed_tests_are_a_code_also_where_a_shell_put_make_into_the_background(tmp_path):
+    """Which ignores SIGQUIT there."""
+    for each in ROOT.iterdir():
+        if each.name not in ("build", ".git"):
+            (tmp_path / each.name).symlink_to(each)
+    done = run_make(tmp_path, "unit", "UNIT_B=", FAILING, preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_IGN))
+    assert done.returncode != 0 and "3 passed, 1 failed" in done.stdout.splitlines(), done.stdout
