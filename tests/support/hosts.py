@@ -72,8 +72,9 @@ class Net:
             holder.stdout.close()
 
     def on(self, n):
-        """What stands before a command that runs on that host."""
-        return self._in(self.pids[n])
+        """What stands before a command that runs on that host, as who runs the tests: what it writes is theirs to remove."""
+        as_user = ["--setuid", str(os.getuid()), "--setgid", str(os.getgid())] if self.into is None else []
+        return [*self._in(self.pids[n]), *as_user]
 
     def cut(self, n):
         self._ip(self.pids[n], "link", "set", "eth0", "down")
