@@ -3,6 +3,7 @@
 
 import json
 import signal as signals
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -102,9 +103,11 @@ def named(name, pid):
 def test_the_first_process_of_a_container_leaves_no_zombies(served, how):
     """In a process namespace of its own, of which /proc shows the zombies."""
     before, into = privileges()
-    alone = [*before, "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    enter = [*(["sudo", "-n"] if into is None else []), "nsenter", *(into or [])]
     env = {"TARGET": served.url, "ORPHANS": "1"}
+    kept = ["env", "PYTHONDONTWRITEBYTECODE=1", *(f"{name}={value}" for name, value in env.items())]  # sudo passes none on
+    alone = [*before, "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", *kept]
+    sudo = ["sudo", "-n"] if into is None else []
+    enter = [*sudo, "nsenter", *(into or [])]
     words = ["-f", served.file, "--headless", "-u", 3, "-r", 3]
     port = free_port()
     if how == "worker":
@@ -123,6 +126,8 @@ def test_the_first_process_of_a_container_leaves_no_zombies(served, how):
                 assert [sight[0] for sight in sights] == ["orphan"] * 8, looked.describe()
                 for four in zip(sights, sights[1:], sights[2:], sights[3:]):  # each is one for a moment
                     assert set.intersection(*map(set, four)) == {"orphan"}, looked.describe()
+            subprocess.run([*sudo, "kill", str(first)], check=True)  # unshare may be deaf to SIGTERM (util-linux 2.41)
+            run.wait()
         finally:
             for process in started:
                 process.stop()
