@@ -137,7 +137,7 @@ def test_100_000_sleepers():
             gevent.sleep(0)
         each = (_katydid.health()["memory_bytes"] - before) / N
         maps = lambda: sum(1 for _ in open("/proc/self/maps"))
-        assert SANITIZED or each < 7600, each
+        assert SANITIZED or each < (7600 if sys.version_info < (3, 14) else 7800), each
         gone = users[::2]
         for at in range(0, len(gone), 1000):
             gevent.killall(gone[at:at + 1000])
