@@ -263,6 +263,16 @@ $(COLLECTOR_STAMP): tests/stores/collector.yaml
 .PHONY: outputs-test
 outputs-test: all $(O)/support/target $(STORES_STAMP) $(COLLECTOR_STAMP) ## --out and the panels of docs/grafana with the stores themselves; not part of make test; T=pattern
 	@$(call SUITES,stores $(if $(T),--only '$(T)'))
+# The Autobahn test suite's cases. The package is for Python 2: what it says is converted, what it runs on is tests/autobahn/server.py.
+AUTOBAHN := autobahntestsuite==25.10.1
+AUTOBAHN_STAMP := build/autobahn/.stamp-$(AUTOBAHN)
+$(AUTOBAHN_STAMP): | $(CLIENTS_STAMP)
+	@echo "  PIP   $(AUTOBAHN)"
+	$(Q)rm -rf build/autobahn && build/venv-clients/bin/pip install -q --disable-pip-version-check --no-deps --target build/autobahn $(AUTOBAHN) 2>build/autobahn.log && \
+	  $(PY_COMPLETE) -W ignore -m lib2to3 -w -n --no-diffs build/autobahn/autobahntestsuite >build/autobahn/2to3.log 2>&1 && touch $@
+.PHONY: autobahn
+autobahn: all $(AUTOBAHN_STAMP) ## the client cases of the Autobahn test suite against our WebSocket; not part of make test
+	@$(PY_COMPLETE) tests/autobahn/run.py $(O) build/autobahn
 .PHONY: docker-test
 docker-test: ## the image and the cluster of docker/ on a Docker engine; not part of make test
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/docker/cluster.py || $(FAILED)
