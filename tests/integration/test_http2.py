@@ -462,6 +462,10 @@ for cls in HttpSession, FastHttpSession:
     gevent.joinall(group, raise_error=True)
     answers = {(g.value.http_version, g.value.text, str(g.value.error)) for g in group}
     assert answers == {("HTTP/2", "a page", "None")}, answers
+    for n in range(200):  # one after the other, and with pauses
+        assert s.get("/page.txt").text == "a page"
+        if n % 50 > 45:
+            gevent.sleep(0.01)
     assert len(s.get("/large.bin").content) == 20000000
 assert not failures(), failures()
 """

@@ -5,6 +5,7 @@
  *   fields.c    lists of headers, both ways            stream.c   one exchange, and what ends it
  *   write.c     what nghttp2 has to say                ping.c     whether the server is still there
  *   session.c   the connection: nghttp2's calls, reading, the protocol's table
+ *   acks.c      whether answers are acknowledged with the next request
  *
  * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
  * new of an exchange (stream_note) or of its writing (stream_wrote); what follows from it is done
@@ -13,6 +14,7 @@
  */
 #include <nghttp2/nghttp2.h>
 
+#include "worker/net/sock.h"
 #include "worker/proto/fetch_int.h"
 
 /* Of a response, how nghttp2 gives it: header by header. All zero but for the block. */
@@ -56,6 +58,12 @@ struct h2 {            /* of a connection */
     int write_errno; /* why nothing is written any more; 0 = it is */
     bool has_goaway, is_lost, is_inside;
     bool is_pinged; /* and nothing was heard since */
+    struct {
+        struct sock_segments then;
+        uint32_t answers;
+        uint32_t read_again; /* how often nothing was written between two reads */
+        bool is_useless;
+    } acks;
     char said[200]; /* nghttp2's words on what the peer did wrong */
 };
 
@@ -149,3 +157,8 @@ void write_leave(struct h2 *h);
  * reads what there is, and unless that is something, ends the connection, and h. */
 void ping_start(struct h2 *h, void (*read_last)(struct h2 *h));
 void ping_stop(struct h2 *h);
+
+/* ---- acks.c ---- */
+
+void acks_read_again(struct h2 *h); /* about to read, by an event */
+void acks_answered(struct h2 *h);   /* an answer is whole */

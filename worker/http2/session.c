@@ -472,8 +472,10 @@ static void on_event(struct conn *c, short what)
     begin_turn(h);
     if (what & EV_WRITE)
         write_all(h);
-    if (h->conn && what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
+    if (h->conn && what & (EV_READ | EV_CLOSED | EV_TIMEOUT)) {
+        acks_read_again(h);
         read_on(h);
+    }
     finish(h);
     end_turn(h);
 }

@@ -409,6 +409,7 @@ void stream_settle_first(struct h2 *h)
         f->retries++;
         send_again(h, f);
     } else if (x->is_whole && f->has_head) {
+        acks_answered(h);
         complete(f);
     } else if (x->is_closed) {
         closed(h, f);

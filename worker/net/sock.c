@@ -8,7 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -36,6 +36,24 @@ static uint64_t stamp_of(struct msghdr *message)
     return 0;
 }
 
+static void take_unread(struct stream *s)
+{
+    recv(s->fd, NULL, s->unread, MSG_TRUNC | MSG_DONTWAIT);
+    s->unread = 0;
+}
+
+static inline bool has_unread(const struct stream *s)
+{
+    return __builtin_expect(s->unread > 0, 0);
+}
+
+static void leave_unread(struct stream *s, size_t n, size_t len)
+{
+    s->unread = (uint32_t)n;
+    if (n == len) /* there is more */
+        take_unread(s);
+}
+
 long sock_read(struct stream *s, void *buffer, size_t len)
 {
     char control[CMSG_SPACE(sizeof(struct timespec))] __attribute__((aligned(8)));
@@ -44,19 +62,32 @@ long sock_read(struct stream *s, void *buffer, size_t len)
                              .msg_iovlen = 1,
                              .msg_control = control,
                              .msg_controllen = sizeof control};
-    const ssize_t n = recvmsg(s->fd, &message, 0);
-    if (n > 0)
+    if (has_unread(s))
+        take_unread(s);
+    const ssize_t n = recvmsg(s->fd, &message, s->acks_late ? MSG_PEEK : 0);
+    if (n > 0) {
         s->arrived_wall_ns = stamp_of(&message);
+        if (s->acks_late)
+            leave_unread(s, (size_t)n, len);
+    }
     return result(s, n);
+}
+
+static ssize_t send_parts(const struct stream *s, const struct iovec *parts, int count)
+{
+    if (count == 1)
+        return send(s->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+    struct iovec copy[2] = {parts[0], parts[1]};
+    const struct msghdr message = {.msg_iov = copy, .msg_iovlen = 2};
+    return sendmsg(s->fd, &message, MSG_NOSIGNAL);
 }
 
 static long sock_write(struct stream *s, const struct iovec *parts, int count)
 {
-    if (count == 1)
-        return result(s, send(s->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL));
-    struct iovec copy[2] = {parts[0], parts[1]};
-    const struct msghdr message = {.msg_iov = copy, .msg_iovlen = 2};
-    return result(s, sendmsg(s->fd, &message, MSG_NOSIGNAL));
+    const long n = result(s, send_parts(s, parts, count));
+    if (has_unread(s)) /* it was acknowledged with that */
+        take_unread(s);
+    return n;
 }
 
 static bool sock_has_pending(const struct stream *s)
@@ -67,6 +98,8 @@ static bool sock_has_pending(const struct stream *s)
 
 static void sock_close(struct stream *s)
 {
+    if (has_unread(s)) /* else the peer gets a reset, which takes back what was said to it */
+        take_unread(s);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -97,6 +130,16 @@ int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port)
     }
     *s = (struct stream){.ops = &plain, .fd = fd};
     return 0;
+}
+
+struct sock_segments sock_segments(const struct stream *s)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return (struct sock_segments){0};
+    return (struct sock_segments){.data_in = info.tcpi_data_segs_in,
+                                  .acks_out = info.tcpi_segs_out - info.tcpi_data_segs_out};
 }
 
 uint64_t sock_quiet_ns(const struct stream *s)

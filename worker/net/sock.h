@@ -17,6 +17,13 @@ union sock_addr {
 int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
 /* Reading as a stream does, arrived_wall_ns included; for the layers above a plain stream. */
 long sock_read(struct stream *s, void *buffer, size_t len);
+/* While s->acks_late is set, what was read stays in the socket until the next read or write, that
+ * its acknowledgement goes with what is written. Of a socket that is watched for reading, which
+ * then tells of it once more. */
+struct sock_segments {
+    uint32_t data_in, acks_out; /* so far: with data; without any. They wrap round */
+};
+struct sock_segments sock_segments(const struct stream *s); /* zeros: unknown */
 /* How long the kernel has heard nothing from the peer, in ns, to some milliseconds; 0: unknown. */
 uint64_t sock_quiet_ns(const struct stream *s);
 /* Bytes written that the peer's machine has not confirmed; also after the peer's end or reset. */

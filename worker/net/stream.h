@@ -26,6 +26,8 @@ struct stream {
     void *tls; /* owned by tls.c; NULL when plain */
     int fd;
     int sys;
+    uint32_t unread;          /* bytes that were read and are still in the socket */
+    bool acks_late;           /* sock.h */
     uint64_t arrived_wall_ns; /* when the kernel received the last bytes that were read off the
                                  socket, CLOCK_REALTIME; 0 = it does not say */
 };
