@@ -5,6 +5,7 @@
  *   fields.c    lists of headers, both ways            stream.c   one exchange, and what ends it
  *   write.c     what nghttp2 has to say                ping.c     whether the server is still there
  *   session.c   the connection: nghttp2's calls, reading, the protocol's table
+ *   memory.c    its memory
  *   acks.c      whether answers are acknowledged with the next request
  *
  * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
@@ -41,8 +42,9 @@ struct h2_link {
     bool is_in;
 };
 
-struct h2 {            /* of a connection */
-    struct conn *conn; /* NULL: it was closed while its event was on */
+struct h2 {                   /* of a connection */
+    struct conn *conn;        /* NULL: it was closed while its event was on */
+    struct h2_memory *memory; /* NULL: that of anybody */
     nghttp2_session *session;
     struct sbuf out; /* what the socket had no room for, from out_sent on */
     size_t out_sent;
@@ -162,3 +164,11 @@ void ping_stop(struct h2 *h);
 
 void acks_read_again(struct h2 *h); /* about to read, by an event */
 void acks_answered(struct h2 *h);   /* an answer is whole */
+
+/* ---- memory.c ---- */
+
+struct h2 *memory_new(void); /* zeroed */
+/* Makes h->session; not 0: there is no memory. */
+int memory_session(struct h2 *h, const nghttp2_session_callbacks *callbacks,
+                   const nghttp2_option *option);
+void memory_free(struct h2 *h); /* its session has ended */

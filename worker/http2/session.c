@@ -214,18 +214,16 @@ static nghttp2_option *make_option(void)
 }
 
 /* Made once, of every connection alike. */
-static nghttp2_session *make_session(struct h2 *h)
+static void make_session(struct h2 *h)
 {
     static nghttp2_session_callbacks *callbacks;
     static nghttp2_option *option;
-    nghttp2_session *session = NULL;
     if (!callbacks) {
         callbacks = make_callbacks();
         option = make_option();
     }
-    if (nghttp2_session_client_new2(&session, callbacks, h, option) != 0)
+    if (memory_session(h, callbacks, option) != 0)
         mem_refused("an HTTP/2 connection");
-    return session;
 }
 
 /* ---- ended --------------------------------------------------------------------------------- */
@@ -234,7 +232,7 @@ static void free_session(struct h2 *h)
 {
     nghttp2_session_del(h->session);
     sbuf_fini(&h->out);
-    free(h);
+    memory_free(h);
 }
 
 static void close_session(struct conn *c)
@@ -501,9 +499,9 @@ static void open_session(struct conn *c)
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
     };
-    struct h2 *h = mem_zalloc(sizeof *h);
+    struct h2 *h = memory_new();
     h->conn = c;
-    h->session = make_session(h);
+    make_session(h);
     if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
                                 sizeof settings / sizeof *settings) != 0 ||
         nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
