@@ -40,7 +40,8 @@ static void set(nghttp2_nv *nv, const char *name, size_t name_len, const char *v
     *nv = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
                        .value = (uint8_t *)(uintptr_t)value,
                        .namelen = name_len,
-                       .valuelen = value_len};
+                       .valuelen = value_len,
+                       .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
 static const char *lowered(char **to, const char *name, size_t len)
@@ -104,6 +105,7 @@ static void put_in(nghttp2_nv *nv, const struct fetch_kept *k, const struct fetc
         return;
     nv[k->length_at].value = (uint8_t *)number;
     nv[k->length_at].valuelen = (size_t)snprintf(number, FIELDS_NUMBER, "%zu", r->body_len);
+    nv[k->length_at].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
 }
 
 size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
@@ -121,6 +123,8 @@ size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
     }
     *nv = (nghttp2_nv *)(void *)k->bytes;
     put_in(*nv, k, r, number);
+    for (size_t i = 0; !r->kept && i < k->len; i++) /* scratch is written to before they are */
+        (*nv)[i].flags = NGHTTP2_NV_FLAG_NONE;
     return k->len;
 }
 
