@@ -294,7 +294,7 @@ $(O)/fuzz_%: tests/fuzz/fuzz_%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 
 .PHONY: bench
 BENCH ?=
-bench: all $(SUPPORT) $(LOCUST_STAMP) build/browser/.stamp ## side-by-side measurements, with ratios in one run; BENCH="name …"
+bench: all $(SUPPORT) $(LOCUST_STAMP) $(CLIENTS_STAMP) build/browser/.stamp ## side-by-side measurements, with ratios in one run; BENCH="name …"
 	@$(TEST_ENV) $(PYTHON) tests/bench/bench.py --build $(O) $(BENCH)
 
 # ---- lint -----------------------------------------------------------------------------------

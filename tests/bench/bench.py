@@ -1,6 +1,6 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 ws post judged journal memory hold start scaling master truth
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 grpc ws post judged journal memory hold start scaling master truth
                                                       timeline dashboard thresholds arrivals sse; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
@@ -23,8 +23,8 @@ from pathlib import Path
 import lab
 from arrivals import bench_arrivals, bench_knee  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
+from lab import KATYDID, VENV, Process, Table, generated_code, headless, nginx, rounds, verdict, wait_for, wrk
 from streams import bench_sse  # noqa: F401
-from lab import KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
 HERE = Path(__file__).resolve().parent
 FILES = HERE / "locustfiles"
@@ -79,6 +79,23 @@ def bench_h2(options):
     for name, f in figures.items():
         budget = ("≤ 1.5 × HTTP/1.1, ≤ 2 × h2load", verdict(max(f[0] / old / 1.5, f[0] / base / 2), 1)) if name.endswith("HTTP/2") else ("", "")
         table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / base:.2f}", f"{f[0] / old:.2f}", *budget)
+
+
+def bench_grpc(options):
+    """Generated Python messages; k6 is not among Debian's packages, nor PyPI's, and so not in the table."""
+    title = "gRPC, one small message each way, generated Python code, 100 users"
+    table = Table(title, "generator", "µs/call (lowest–highest)", "calls/s", "× Katydid GrpcUser", "budget", "")
+    with nginx() as server, generated_code() as env:
+        host = server.h2_url.removeprefix("http://")
+        figures = rounds({
+            "Katydid GrpcUser": headless(KATYDID, FILES / "grpc_calls.py", host),
+            "Locust's recipe under Katydid": headless(KATYDID, FILES / "grpc_recipe.py", host),
+            "Locust's recipe under Locust": headless(STOCK, FILES / "grpc_recipe.py", host),
+        }, server, options.rounds, env=env)
+    ours = figures["Katydid GrpcUser"][0]
+    for name, f in figures.items():
+        budget = ("ours ≥ 15 × less", verdict(f[0] / ours, 15, False)) if name.endswith("under Locust") else ("", "")
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / ours:.1f}", *budget)
 
 
 @contextmanager

@@ -21,13 +21,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from harness import KATYDID, VENV, Process, children, csv_row, free_port, get, get_json, target, wait_for  # noqa: E402,F401
+from harness import CLIENTS, KATYDID, VENV, Process, children, csv_row, free_port, get, get_json, target, wait_for  # noqa: E402,F401
 
 HISTORY = tempfile.TemporaryDirectory(prefix="katydid-history-")
 os.environ.setdefault("KATYDID_HISTORY", HISTORY.name)  # nobody's own
 
 TICK = os.sysconf("SC_CLK_TCK")
 GENERATOR_CORE, TARGET_CORE = 0, 1
+# A service that always gives the same: shop.v1.Receipt(text="pen", total=3), with a status behind it.
+RECEIPT = b"\0\0\0\0\7" + b"\x0a\3pen\x10\3"
+GRPC = """location = /shop.v1.Shop/Buy {{ error_page 405 =200 /receipt; return 405; }}
+                location = /receipt {{ root {folder}; default_type application/grpc; add_trailer grpc-status 0; }}"""
 JSON_200 = (
     '{"id": 4711, "name": "Folding chair", "price": 12.5, "tags": ["garden", "wood", "sale"], "stock": '
     '{"berlin": 12, "lyon": 0, "porto": 7}, "description": "Light, strong, stowed away in no time at all."}'
@@ -89,6 +93,7 @@ def nginx(workers=1, core=TARGET_CORE):
             "location = / { default_type text/plain; return 200 'Hello there\\n'; }"
             f"location = /json {{ default_type application/json; return 200 '{JSON_200}'; }}"
         )
+        Path(folder, "receipt").write_bytes(RECEIPT)
         Path(folder, "nginx.conf").write_text(f"""
             daemon off; worker_processes {workers}; pid {folder}/pid; error_log {folder}/error.log;
             events {{ worker_connections {min(131072, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100)}; multi_accept on; }}
@@ -99,7 +104,7 @@ def nginx(workers=1, core=TARGET_CORE):
               ssl_session_cache shared:s:10m; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
               server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} }}
               server {{ listen 127.0.0.1:{tls} ssl; {pages} }}
-              server {{ listen 127.0.0.1:{h2} http2; {pages} }}
+              server {{ listen 127.0.0.1:{h2} http2; {pages} {GRPC.format(folder=folder)} }}
               server {{ listen 127.0.0.1:{status}; location = / {{ stub_status; }} }}
             }}""")
         prefix = ["taskset", "-c", str(core)] if core is not None else []
@@ -120,6 +125,17 @@ def nginx(workers=1, core=TARGET_CORE):
             server.count = count
             wait_for(is_up, "nginx to listen")
             yield server
+
+
+@contextmanager
+def generated_code():
+    """The environment in which the code of tests/support/protos can be imported, and grpcio."""
+    protos = ROOT / "tests" / "support" / "protos"
+    (packages,) = (CLIENTS / "lib").glob("python3*/site-packages")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([CLIENTS / "bin" / "python", "-m", "grpc_tools.protoc", f"-I{protos}", f"--python_out={folder}", f"--grpc_python_out={folder}",
+                        protos / "shop.proto", protos / "parts.proto"], check=True)
+        yield {"VIRTUAL_ENV": str(CLIENTS), "PYTHONPATH": os.pathsep.join((folder, str(packages)))}
 
 
 def measure(command, server, warm=2.0, window=4.0, env=None):

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -60,8 +61,10 @@ static inline void driver_close(struct stream *s)
 struct driven {
     enum fetch_error error[DRIVER_STREAMS];
     int status[DRIVER_STREAMS];
-    size_t body_len[DRIVER_STREAMS];
-    unsigned told[DRIVER_STREAMS]; /* ends */
+    size_t body_len[DRIVER_STREAMS], trailers[DRIVER_STREAMS];
+    char body[DRIVER_STREAMS][16];    /* what of it was collected; its beginning */
+    char trailer[DRIVER_STREAMS][16]; /* the value of the last one */
+    unsigned told[DRIVER_STREAMS];    /* ends */
 };
 
 static inline void driver_note(void *arg, enum fetch_event what)
@@ -157,6 +160,14 @@ static inline void http2_drive(const uint8_t *bytes, size_t len, size_t piece, s
         assert(r->header_count <= FETCH_MAX_HEADERS && r->body_len <= DRIVER_BODY_MAX);
         for (size_t h = 0; h < r->header_count; h++)
             assert(r->headers[h].name_len + r->headers[h].value_len <= FETCH_MAX_HEAD);
+        for (size_t h = 0; h < r->trailer_count; h++)
+            assert(r->trailers[h].name_len + r->trailers[h].value_len <= FETCH_MAX_HEAD);
+        d->trailers[i] = r->trailer_count;
+        if (r->trailer_count)
+            snprintf(d->trailer[i], sizeof d->trailer[i], "%.*s",
+                     (int)r->trailers[r->trailer_count - 1].value_len,
+                     r->trailers[r->trailer_count - 1].value);
+        snprintf(d->body[i], sizeof d->body[i], "%.*s", (int)r->body_len, r->body ? r->body : "");
         d->error[i] = r->error;
         d->status[i] = r->status;
         d->body_len[i] += i == 1 ? driver_read_stream(f[i]) : r->body_len;

@@ -284,6 +284,8 @@ def test_futures(run):
         all[0].add_done_callback(done.append)
         assert [f.result() for f in all] == [b"waited"] * 5 and time.monotonic() - before < 5
         assert done == [all[0]] and all[0].code() is StatusCode.OK and all[0].exception() is None
+        asked = wait.future(b"0.1")
+        assert asked.code() is StatusCode.OK and asked.details() == "" and asked.result() == b"waited"
         failed = unary("Fail").future(b"5 not here")
         assert failed.exception().code() is StatusCode.NOT_FOUND and error_of(failed.result).details() == "not here"
         cancelled = wait.future(b"30", name="cancelled")
@@ -295,7 +297,7 @@ def test_futures(run):
             assert type(error).__name__ == "FutureCancelledError", error
         joined = channel().stream_unary("/t.T/Join").future([b"a", b"b"])
         assert joined.result() == b"a b"
-        assert rows()["grpc", "/t.T/Wait"]["num_requests"] == 5
+        assert rows()["grpc", "/t.T/Wait"]["num_requests"] == 6
     """)
 
 
@@ -408,15 +410,22 @@ class Stub:
 def test_users_with_stubs(ports, tmp_path):
     code = USER + """
 class Guest(GrpcUser):
+    abstract = True
     wait_time = constant(0.01)
     stub_class = Stub
     metadata = {"x-all": "1"}
     timeout = 60
 
+class Talker(Guest):
+    fixed_count = 3
+
     @task
     def talk(self):
         assert self.stub.Echo("hello", tags={"kind": "greeting"}) == "hello"
         assert list(self.stub.Many("3")) == ["0", "1", "2"]
+
+class Waiter(Guest):
+    fixed_count = 2
 
     @task
     def wait(self):

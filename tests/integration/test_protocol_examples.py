@@ -25,12 +25,17 @@ def run_example(name, tmp_path, *more, **env):
 
 
 @pytest.mark.parametrize(("name", "scheme", "row"), [
-    ("raw_socket", "", "hello"), ("websocket_chat", "ws://", "echo"), ("websocket_user", "ws://", "request say"), ("grpc_greeter", "", "/demo.Greeter/Greet"),
-    ("grpc_calls", "", "/demo.Greeter/Greet")])
+    ("raw_socket", "", "hello"), ("websocket_chat", "ws://", "echo"), ("websocket_user", "ws://", "request say"), ("grpc_greeter", "", "/demo.Greeter/Greet")])
 def test_users_wait_side_by_side(name, scheme, row, ports, tmp_path):
     of = run_example(name, tmp_path, "-H", f"{scheme}127.0.0.1:{ports['websocket_chat' if name == 'websocket_user' else name]}")
     assert float(of(row)["Min Response Time"]) >= 49
     assert int(of(row)["Request Count"]) * float(of(row)["Average Response Time"]) > 5000, "ms: at most the run's 3 s if one held up the others"
+
+
+def test_grpc_calls(ports, tmp_path):
+    of = run_example("grpc_calls", tmp_path, "-H", f"127.0.0.1:{ports['grpc_calls']}")
+    assert all(int(of(name)["Request Count"]) > 0 for name in ("/demo.Greeter/Greet", "/demo.Greeter/GreetAll", "/demo.Greeter/Farewells", "/demo.Greeter/Chat"))
+    assert int(of("Greet nobody")["Failure Count"]) == 0 < int(of("Greet nobody")["Request Count"])
 
 
 def test_http2(tmp_path):

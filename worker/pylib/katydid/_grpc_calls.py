@@ -119,6 +119,22 @@ class FutureCall(_Ending, _Asked, Future):
         _end_feeding(feeder)
         self._run_callbacks()
 
+    def _joined(self):
+        self._waiter.join()
+        return self._call
+
+    def code(self):
+        return self._joined().code()
+
+    def details(self):
+        return self._joined().details()
+
+    def initial_metadata(self):
+        return self._joined().initial_metadata()
+
+    def trailing_metadata(self):
+        return self._joined().trailing_metadata()
+
     def _over(self, timeout):
         self._waiter.join(timeout)
         if not self._waiter.dead:
