@@ -179,8 +179,19 @@ static PyObject *serialized(const struct grpc_method *m, PyObject *request)
     return bytes;
 }
 
+static int wait_while_held(const struct grpc_method *m)
+{
+    PyObject *hold = Py_NewRef(client_hold), *user = m->channel->session->user;
+    PyObject *answer = PyObject_CallOneArg(hold, user ? user : Py_None);
+    Py_DECREF(hold);
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
+}
+
 static struct rpc *begin(struct grpc_method *m, const struct grpc_args *a)
 {
+    if (client_hold && wait_while_held(m) < 0)
+        return NULL;
     PyObject *message = m->is_in_pieces ? NULL : serialized(m, a->request);
     if (!message && !m->is_in_pieces)
         return NULL;

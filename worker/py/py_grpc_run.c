@@ -8,7 +8,6 @@
  *
  * The first end counts: a status that was received, a limit that was passed, or the user's wish.
  */
-#include "worker/py/py_client_glue.h"
 #include "worker/py/py_grpc.h"
 
 #include <math.h>
@@ -284,14 +283,6 @@ int grpc_begin(struct rpc *c, PyObject *message)
         PyErr_SetString(PyExc_RuntimeError, "gRPC calls are made on the thread of the loop only");
         return -1;
     }
-    if (client_hold) {
-        PyObject *hold = Py_NewRef(client_hold), *user = c->method->channel->session->user;
-        PyObject *answer = PyObject_CallOneArg(hold, user ? user : Py_None);
-        Py_DECREF(hold);
-        Py_XDECREF(answer);
-        if (!answer)
-            return -1;
-    }
     if (message) {
         if (c->coding != GRPC_IDENTITY && !c->method->is_stream)
             c->message = Py_NewRef(message);
@@ -457,6 +448,8 @@ static int try_until_ready(struct rpc *c)
             count_ended(c);
             return -1;
         }
+        if (c->is_over) /* somebody cancelled it */
+            break;
         if (start(c) < 0 || (c->fetch && wait_over(c) < 0))
             return -1;
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* Messages in a body, split at every byte; what they claim and are not; compression. */
+#include <dirent.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +141,30 @@ static void test_a_bomb(void **state)
     sbuf_fini(&back);
 }
 
+static void test_corpus(void **state)
+{
+    (void)state;
+    DIR *dir = opendir("tests/fuzz/corpus/grpc");
+    unsigned count = 0;
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char path[PATH_MAX];
+        uint8_t bytes[4096];
+        struct grpc_driven d;
+        snprintf(path, sizeof path, "tests/fuzz/corpus/grpc/%s", entry->d_name);
+        FILE *f = entry->d_name[0] == '.' ? NULL : fopen(path, "rb");
+        if (!f)
+            continue;
+        const size_t len = fread(bytes, 1, sizeof bytes, f);
+        for (size_t piece = 1; piece < 50; piece += 7)
+            grpc_drive(bytes + 1, len - 1, piece, 1 << 16, &d);
+        fclose(f);
+        count++;
+    }
+    closedir(dir);
+    assert_true(count >= 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_compressed_and_back),
         cmocka_unit_test(test_what_is_not_compressed),
         cmocka_unit_test(test_a_bomb),
+        cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
