@@ -2,6 +2,7 @@
 """gRPC with the code that protoc generates, and without: by reflection, .proto files and a protoset; Locust's own recipe; stock Locust."""
 
 import csv
+import json
 import os
 import subprocess
 import textwrap
@@ -200,10 +201,8 @@ def test_under_stock_locust(code, shop, tmp_path):
     (packages,) = (CLIENTS / "lib").glob("python3*/site-packages")
     path = os.pathsep.join(map(str, (wheel, folder, packages)))
     with locustfile(textwrap.dedent(code) + textwrap.dedent(UNTIL_ALL)) as file:
-        stock = subprocess.run([STOCK_LOCUST, "-f", file, "-H", f"127.0.0.1:{port}", "--headless", "-u", "2", "-r", "2", "-t", "100", "--csv", tmp_path / "out"],
+        stock = subprocess.run([STOCK_LOCUST, "-f", file, "-H", f"127.0.0.1:{port}", "--headless", "-u", "2", "-r", "2", "-t", "100", "--json"],
                                capture_output=True, text=True, timeout=PATIENCE * 2, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
     assert "Traceback" not in stock.stdout + stock.stderr and stock.returncode == 0, stock.stdout + stock.stderr
-    with open(tmp_path / "out_stats.csv", newline="") as file:
-        rows = {(row["Type"], row["Name"]): int(row["Request Count"]) for row in csv.DictReader(file)}
-    for method in "Buy", "Follow", "Haggle":
-        assert rows["grpc", f"/shop.v1.Shop/{method}"] > 0, rows
+    rows = {(row["method"], row["name"]): row["num_requests"] for row in json.loads(stock.stdout[stock.stdout.index("["):])}
+    assert all(rows["grpc", f"/shop.v1.Shop/{method}"] > 0 for method in ("Buy", "Follow", "Haggle")), rows
