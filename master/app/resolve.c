@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 static bool has_proxy(void)
@@ -21,11 +22,11 @@ static bool has_proxy(void)
     return false;
 }
 
-/* The host of "scheme://user:password@host:port/path", or NULL. */
+/* The host of "scheme://user:password@host:port/path"; NULL: a Unix socket has none. */
 static char *host_of(const char *url)
 {
     const char *start = strstr(url, "://");
-    if (!start)
+    if (!start || strncasecmp(url, "http+unix:", 10) == 0)
         return NULL;
     start += 3;
     size_t len = strcspn(start, "/?#");

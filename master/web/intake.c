@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define UNIX_SCHEME "http+unix://"
 #define NO_URL "Give a URL such as https://shop.test or http://10.0.0.5:8080."
 #define OPENED_MAX 64
 #define CLASSES_MAX 4096 /* more do not fit into a body anyway */
@@ -97,6 +98,8 @@ static bool take_url(struct command *c, struct intake_error *e)
         rest = c->host + 7;
     else if (strncasecmp(c->host, "https://", 8) == 0)
         rest = c->host + 8;
+    else if (strncasecmp(c->host, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0)
+        rest = c->host + strlen(UNIX_SCHEME);
     if (rest != NULL && *rest != '\0' && strchr("/?#:", *rest) == NULL)
         return true;
     if (rest != NULL || !is_bare(c->host))

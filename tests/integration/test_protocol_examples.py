@@ -71,6 +71,14 @@ def test_graphql(tmp_path):
     assert int(of("Hero")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
 
 
+def test_unix_sockets(tmp_path):
+    path = tmp_path / "app.sock"
+    with Process([sys.executable, ROOT / "tests" / "support" / "sse_server.py", "--unix", path]) as server:
+        server.wait_line("port")
+        of = run_example("unix_socket", tmp_path, "-H", f"http+unix://{str(path).replace('/', '%2F')}")
+    assert int(of("hello")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
+
+
 def test_postgresql(tmp_path):
     with postgres() as server:
         of = run_example("postgres_rows", tmp_path, PG_DSN=server.address)

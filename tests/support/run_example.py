@@ -146,7 +146,17 @@ def graphql():
         yield f"a GraphQL server on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {}
 
 
+@contextmanager
+def unix_socket():
+    """A server on a Unix socket; the example finds it by the escaped path."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/app.sock"
+        with server([sys.executable, "-u", SUPPORT / "sse_server.py", "--unix", path], r'"port": (\d+)'):
+            yield f"a server on {path}", f"http+unix://{path.replace('/', '%2F')}", {}
+
+
 SERVERS = {
+    "protocols/unix_socket": unix_socket,
     "protocols/graphql_heroes": graphql,
     "protocols/sse_ticker": streams,
     "protocols/llm_chat": streams,

@@ -7,6 +7,7 @@ a TCP port, and with --unix PATH a Unix socket too.
     /split?n=3                 all line ends there are, one byte a write
     /flow?bytes=N              an event that does not end
     /break?n=2                 ends in the middle of the answer: its chunks are not finished
+    /hello                     a word
     /204  /404  /json  /html   answers that are no stream
     /gzip?n=3                  compressed although nobody asked for it
     /slow                      no head before the client goes
@@ -98,6 +99,7 @@ async def prices(writer, query, headers):
 
 STREAMS = {"/events": events, "/prices": prices, "/split": split, "/flow": flow, "/break": break_off, "/gzip": zipped, "/slow": slow}
 ANSWERS = {
+    "/hello": answer("200 OK", "text/plain", "hello"),
     "/204": b"HTTP/1.1 204 No Content\r\n\r\n",
     "/404": answer("404 Not Found", "text/plain", "nothing here"),
     "/json": answer("200 OK", "application/json", '{"error": {"message": "no model of that name", "type": "invalid"}}'),

@@ -11,6 +11,7 @@
 #include <linux/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,25 @@ struct sock_segments sock_segments(const struct stream *s)
         return (struct sock_segments){0};
     return (struct sock_segments){.data_in = info.tcpi_data_segs_in,
                                   .acks_out = info.tcpi_segs_out - info.tcpi_data_segs_out};
+}
+
+int sock_connect_path(struct stream *s, const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    const size_t len = strlen(path);
+    if (len >= sizeof addr.sun_path)
+        return ENAMETOOLONG;
+    memcpy(addr.sun_path, path, len);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
+        const int sys = errno;
+        close(fd);
+        return sys;
+    }
+    *s = (struct stream){.ops = &plain, .fd = fd};
+    return 0;
 }
 
 uint64_t sock_quiet_ns(const struct stream *s)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* sock: TCP sockets. Connecting never blocks. */
+/* sock: TCP and Unix sockets. Connecting never blocks. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -15,6 +15,9 @@ union sock_addr {
 /* Starts a connection; *s is a plain stream then, usable once it polls writable and sock_error is
  * 0. Returns 0 or an errno. */
 int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
+/* The same to the Unix socket of that path, at once; EAGAIN: its listener's queue is full, and
+ * nobody tells when it is not. */
+int sock_connect_path(struct stream *s, const char *path);
 /* Reading as a stream does, arrived_wall_ns included; for the layers above a plain stream. */
 long sock_read(struct stream *s, void *buffer, size_t len);
 /* While s->acks_late is set, what was read stays in the socket until the next read or write, that

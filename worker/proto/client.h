@@ -64,7 +64,7 @@ struct fetch_tls {
 
 /* Where a connection goes. The strings are copied by fetch_origin_get. */
 struct fetch_target {
-    const char *host; /* name or address literal, IPv6 without brackets */
+    const char *host; /* name, address literal (IPv6 without brackets), path of a Unix socket: /… */
     uint16_t port;
     bool tls;
     struct fetch_tls tls_profile; /* when tls */

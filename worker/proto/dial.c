@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* How a connection comes to be: resolve, connect (each address in turn), ask the proxy for a
- * tunnel, TLS handshake. Each step either waits for the connection's event or ends in ready or
- * failed.
+/* How a connection comes to be: resolve, connect (each address in turn; or a Unix socket by its
+ * path), ask the proxy for a tunnel, TLS handshake. Each step either waits for the connection's
+ * event or ends in ready or failed.
  *
  * A connection is dialed for one exchange; when that goes, the attempt goes with it.
  */
@@ -18,6 +18,10 @@
 #include "worker/net/sock.h"
 #include "worker/net/tls.h"
 
+/* A Unix socket whose listener has a full queue tells nobody when there is room. */
+#define FULL_WAIT_US 1000
+#define FULL_MOST_NS UINT64_C(60000000000)
+
 enum dial_step {
     DIAL_RESOLVE,
     DIAL_CONNECT,
@@ -33,6 +37,8 @@ struct dial {
     unsigned next_addr;
     int last_errno;
     void *tunnel; /* the state of one that is asked for */
+    struct event again;
+    uint64_t since_ns; /* of a Unix socket */
 };
 
 static struct fetch_engine *engine_of(const struct conn *c)
@@ -50,6 +56,7 @@ void dial_cancel(struct conn *c)
 {
     struct dial *d = c->dial;
     c->dial = NULL;
+    evtimer_del(&d->again);
     dns_cancel(&d->query);
     if (d->step == DIAL_CONNECT) /* refused, or nobody answered in time: it may have moved */
         dns_forget(engine_of(c)->dns, dialed_host(c));
@@ -214,6 +221,30 @@ static void check_connect(struct conn *c)
     connect_next(c);
 }
 
+/* ---- Unix sockets ---- */
+
+static void connect_path(struct conn *c)
+{
+    struct dial *d = c->dial;
+    const struct timeval wait = {0, FULL_WAIT_US};
+    d->step = DIAL_CONNECT;
+    d->last_errno = sock_connect_path(&c->stream, c->lane->origin->host);
+    if (d->last_errno == 0)
+        conn_watch(c, EV_WRITE);
+    else if (d->last_errno == EAGAIN && clk_mono_ns() - d->since_ns < FULL_MOST_NS)
+        evtimer_add(&d->again, &wait);
+    else
+        failed(c,
+               d->last_errno == EMFILE || d->last_errno == ENFILE ? FETCH_NO_FILES : FETCH_CONNECT,
+               d->last_errno == EAGAIN ? ETIMEDOUT : d->last_errno, NULL);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    connect_path(arg);
+}
+
 /* ---- names ---- */
 
 static void resolved(struct dns_query *q)
@@ -233,11 +264,15 @@ void dial_start(struct conn *c)
     struct dial *d = mem_zalloc(sizeof *d);
     d->conn = c;
     d->query.done = resolved;
+    d->since_ns = f->response.times.dialed;
+    evtimer_assign(&d->again, engine_of(c)->base, on_again, c);
     c->dial = d;
     /* Who has waited for another's connection goes on with the time that is left. */
     if (f->request.connect_timeout_ms && !f->phase_deadline.queue)
         fetch_start_phase(f, f->request.connect_timeout_ms, clk_mono_ns());
-    if (dns_lookup(engine_of(c)->dns, dialed_host(c), &d->query))
+    if (dialed_host(c)[0] == '/')
+        connect_path(c);
+    else if (dns_lookup(engine_of(c)->dns, dialed_host(c), &d->query))
         resolved(&d->query);
 }
 

@@ -185,8 +185,7 @@ static bool is_absolute(PyObject *url)
     const char *text = PyUnicode_AsUTF8(url);
     if (!text)
         PyErr_Clear(); /* lone surrogates */
-    return text && (*text | ' ') == 'h' &&
-           (!strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8));
+    return text && (*text | ' ') == 'h' && site_is_absolute(text);
 }
 
 /* base_url + url, when both are in normal form. */

@@ -359,9 +359,7 @@ static PyObject *finish(struct response *r, bool is_catch)
 static PyObject *own_url(const struct session *s, PyObject *url)
 {
     const char *text = PyUnicode_AsUTF8(url);
-    const bool is_absolute =
-        text && (!strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8));
-    if (is_absolute || !s->base_url || !PyUnicode_Check(s->base_url))
+    if ((text && site_is_absolute(text)) || !s->base_url || !PyUnicode_Check(s->base_url))
         return Py_NewRef(url);
     return session_join(s, url);
 }

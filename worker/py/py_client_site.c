@@ -113,9 +113,39 @@ static Py_ssize_t digits_from(const char *text, Py_ssize_t at, Py_ssize_t len)
     return at;
 }
 
+#define UNIX_SCHEME "http+unix://"
+#define UNIX_AUTHORITY "localhost" /* what Host says there */
+enum { UNIX_SCHEME_LEN = sizeof UNIX_SCHEME - 1 };
+
+static bool is_unix(const char *url)
+{
+    return !strncasecmp(url, UNIX_SCHEME, UNIX_SCHEME_LEN);
+}
+
+bool site_is_absolute(const char *url)
+{
+    return !strncasecmp(url, "http://", 7) || !strncasecmp(url, "https://", 8) || is_unix(url);
+}
+
+/* Of http+unix://: what is escaped is an absolute path, without a NUL. */
+static Py_ssize_t unix_root_length(const char *url, Py_ssize_t len)
+{
+    Py_ssize_t at = UNIX_SCHEME_LEN;
+    if (hex_escaped(url + at, (size_t)(len - at)) != '/')
+        return 0;
+    while (at < len && url[at] != '/' && url[at] != '?' && url[at] != '#')
+        if (url[at] == '%' && hex_escaped(url + at, (size_t)(len - at)) <= 0)
+            return 0;
+        else
+            at++;
+    return at == len || url[at] == '/' ? at : 0;
+}
+
 Py_ssize_t site_root_length(const char *url, Py_ssize_t len)
 {
     Py_ssize_t at = 7;
+    if (len > UNIX_SCHEME_LEN && !memcmp(url, UNIX_SCHEME, UNIX_SCHEME_LEN))
+        return unix_root_length(url, len);
     if (len > 8 && !memcmp(url, "https://", 8))
         at = 8;
     else if (len <= 7 || memcmp(url, "http://", 7) != 0)
@@ -234,9 +264,25 @@ static bool is_upgrading(const char *root)
     return root[0] == 'w';
 }
 
+static void unescape(const char *text, char *to)
+{
+    while (*text) {
+        const int byte = hex_escaped(text, strlen(text));
+        *to++ = byte < 0 ? *text : (char)byte;
+        text += byte < 0 ? 1 : 3;
+    }
+    *to = 0;
+}
+
 /* The authority of root into host (NUL-terminated, without brackets) and port. */
 static void split_root(const char *root, struct site *site, char *host, uint16_t *port)
 {
+    if (is_unix(root)) {
+        site->authority = UNIX_AUTHORITY;
+        site->authority_len = sizeof UNIX_AUTHORITY - 1;
+        unescape(root + UNIX_SCHEME_LEN, host);
+        return;
+    }
     const char *colons = strstr(root, "://");
     site->is_tls = colons[-1] == 's' && !(is_upgrading(root) && colons == root + 2);
     const char *from = colons + 3;

@@ -34,8 +34,10 @@ enum http2_use { HTTP2_NEVER, HTTP2_BY_ALPN, HTTP2_BY_PRIOR_KNOWLEDGE, HTTP2_ONL
 struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy,
                       enum http2_use http2);
 struct site *site_ref(struct site *site);
-void site_put(struct site *site); /* accepts NULL */
-/* Bytes of url up to the path when it is http(s)://authority in normal form, else 0. */
+void site_put(struct site *site);       /* accepts NULL */
+bool site_is_absolute(const char *url); /* http://…, https://…, http+unix://… */
+/* Bytes of url up to the path when it is http(s)://authority in normal form, or http+unix:// and
+ * the escaped path of a Unix socket; else 0. */
 Py_ssize_t site_root_length(const char *url, Py_ssize_t len);
 /* Whether requests would leave these bytes of a path and query as they are. */
 bool site_is_normal_target(const char *text, Py_ssize_t len);

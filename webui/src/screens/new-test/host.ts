@@ -12,7 +12,7 @@ export function completed(host: string): string {
 }
 
 function isUrl(host: string): boolean {
-  return /^https?:\/\/[^/?#:\s][^\s]*$/i.test(host);
+  return /^http(s|\+unix)?:\/\/[^/?#:\s][^\s]*$/i.test(host);
 }
 
 /** Classes that the test would have users of. */

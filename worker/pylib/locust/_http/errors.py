@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import requests.exceptions as rex
 import urllib3.exceptions as uex
 
+from .unix import is_unix, socket_path
+
 NEW_CONNECTION = "Failed to establish a new connection: "
 UNWRAPPED = (rex.ConnectionError, uex.ProtocolError, uex.MaxRetryError, uex.NewConnectionError)
 
@@ -22,6 +24,10 @@ class Peer:
 
     def __init__(self, kind, url):
         parts = urlsplit(url)
+        if is_unix(url):
+            self.host = socket_path(url)
+            self.text = f"Unix{kind}(path={self.host!r})"
+            return
         prefix = "HTTPS" if parts.scheme == "https" else "HTTP"
         default = 443 if parts.scheme == "https" else 80
         self.host = parts.hostname
@@ -38,6 +44,11 @@ def _caused(error, cause):
 
 def _os_error(number):
     return OSError(number, os.strerror(number))
+
+
+def connect_error(url, number):
+    """Of a Unix socket it says which."""
+    return OSError(number, f"{os.strerror(number)}: {socket_path(url)}") if is_unix(url) else _os_error(number)
 
 
 def _timeouts(response):
@@ -162,7 +173,7 @@ def error(response, kind, number, text, has_head):
     """The requests exception for a failed exchange."""
     request = response.request
     if kind in ("CONNECT", "NO_FILES"):
-        cause = _os_error(number)
+        cause = connect_error(request.url, number)
         return _retried(rex.ConnectionError, request, _new_connection(request.url, cause))
     if kind == "RESOLVE":
         return _resolve(request, number)

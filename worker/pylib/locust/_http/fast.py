@@ -24,6 +24,7 @@ from .fast_parts import (
 from .fast_wire import Pieces, fast_fields, request_target
 from .naming import rename_request
 from .plain import complete_url
+from .unix import HOST, SCHEME
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
@@ -222,7 +223,8 @@ class FastHttpSession(_katydid.Session):
     def _fields(self, method, parts, root, headers, body, is_chunked):
         """The headers of a request as they are sent, with the cookies of its place."""
         if "Cookie" not in headers:
-            cookies = self._cookie_header(parts.hostname, request_target(parts), parts.scheme == "https")
+            host = HOST if parts.scheme == SCHEME else parts.hostname
+            cookies = self._cookie_header(host, request_target(parts), parts.scheme == "https")
             if cookies:
                 headers["Cookie"] = cookies
         is_read = isinstance(body, Pieces)

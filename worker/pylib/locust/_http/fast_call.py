@@ -38,6 +38,7 @@ from .fast_wire import (
     sent_by_user,
     split_fast_url,
 )
+from .unix import SCHEME, same_socket, wrong_path
 
 ACCEPT_ENCODING = "gzip, deflate, br"
 VALID_CODES = frozenset(
@@ -66,8 +67,8 @@ def fast_redirect(response, session=None):
     except UnicodeError:
         pass
     try:
-        parts = redirected(old, location)
-        if parts.scheme not in ("http", "https"):
+        parts = redirected(old, same_socket(response.url, location))
+        if parts.scheme not in ("http", "https", SCHEME):
             return UnsupportedRedirectSchemeError(
                 response.url, f"refusing to follow redirect to {parts.scheme!r} URL"
             )
@@ -222,7 +223,9 @@ class _Chain:
         root, target = split_fast_url(self.parts)
         if not self.parts.hostname:
             raise gaierror(EAI_NONAME, "Name or service not known")
-        if self.parts.scheme not in ("http", "https"):
+        if wrong := wrong_path(self.url):
+            raise InvalidURL(wrong)
+        if self.parts.scheme not in ("http", "https", SCHEME):
             raise InvalidURL(f"Invalid URL {self.url!r}")
         fields = self.session._fields(
             self.method, self.parts, root, self.headers.copy(), self.body, self.is_chunked

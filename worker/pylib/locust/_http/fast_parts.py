@@ -71,7 +71,9 @@ def fast_error(response, kind, number, text, has_head):
     """The exception that geventhttpclient raises for a failed exchange."""
     if type(response) is FastResponse:
         response.__class__ = ErrorResponse
-    if kind in ("CONNECT", "NO_FILES", "WRITE"):
+    if kind == "CONNECT":
+        return errors.connect_error(response.url, number)
+    if kind in ("NO_FILES", "WRITE"):
         return OSError(number, os.strerror(number))
     if kind == "RESOLVE":
         return errors.gai_error(number)

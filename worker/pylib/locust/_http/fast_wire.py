@@ -10,6 +10,7 @@ from requests.utils import guess_filename, requote_uri, to_key_val_list
 
 from .fast_parts import Headers
 from .plain import complete_url, host_of
+from .unix import SCHEME
 
 BLOCK_SIZE = 4096
 CLIENT_SETS = ("POST", "PUT", "PATCH")  # a length of zero, too
@@ -31,6 +32,8 @@ def request_target(parts):
 
 def split_fast_url(parts):
     """(scheme://host:port, target) of a parsed URL; ValueError where its port is none."""
+    if parts.scheme == SCHEME:
+        return f"{parts.scheme}://{parts.netloc}", request_target(parts)
     host, port = parts.hostname or "", parts.port
     host = f"[{host}]" if ":" in host else host
     netloc = host if port is None else f"{host}:{port}"

@@ -40,6 +40,7 @@ from urllib3.util import Timeout
 
 from .account import Account, current, take_stream_kind, took_ms
 from .response import ResponseContextManager
+from .unix import HOST, is_unix, same_socket, wrong_path
 
 try:
     from urllib3 import HTTPHeaderDict
@@ -53,6 +54,8 @@ except ImportError:  # urllib3 1.26
 def split_url(url):
     """(scheme://host:port, path?query) as the C core wants them."""
     parts = urlsplit(url)
+    if is_unix(url):
+        return f"{parts.scheme}://{parts.netloc}", (parts.path or "/") + ("?" + parts.query if parts.query else "")
     netloc = parts.netloc.rpartition("@")[2]
     host, colon, port = netloc.rpartition(":")
     netloc = f"{host.lower()}:{port}" if colon and port.isdigit() else netloc.lower().rstrip(":")
@@ -65,8 +68,8 @@ def port_of(url):
     return urlsplit(url).port
 
 
-ABSOLUTE = re.compile(r"^https?://", re.IGNORECASE)
-BARE_SLASH = re.compile(r"https?://[^/?#]+/", re.IGNORECASE)  # a host that ends with its slash
+ABSOLUTE = re.compile(r"^http(s|\+unix)?://", re.IGNORECASE)
+BARE_SLASH = re.compile(r"http(s|\+unix)?://[^/?#]+/", re.IGNORECASE)  # a host that ends with its slash
 
 
 def complete_url(base_url, url):
@@ -80,6 +83,8 @@ def complete_url(base_url, url):
 
 def host_of(root):
     """What the Host header says of a root: a port that goes without saying is not said."""
+    if is_unix(root):
+        return HOST
     scheme, _, netloc = root.partition("://")
     host, colon, port = netloc.rpartition(":")
     usual = "443" if scheme == "https" else "80"
@@ -285,7 +290,7 @@ def redirect_url(response):
     url = requote_uri(parts.geturl())
     if any(len(rest) < 2 for rest in url.split("%")[1:]):
         url = url.replace("%", "%25")  # an escape that is none: each sign stands for itself
-    url = url if parts.netloc else urljoin(base, url)
+    url = same_socket(base, url if parts.netloc else urljoin(base, url))
     check_url(url)
     return url
 
@@ -296,7 +301,9 @@ def check_url(url):
         port_of(url)
     except ValueError:
         raise InvalidURL(f"Failed to parse: {url}") from None
-    netloc = urlsplit(url).netloc.rpartition("@")[2]
+    if wrong := wrong_path(url):
+        raise InvalidURL(wrong)
+    netloc = "" if is_unix(url) else urlsplit(url).netloc.rpartition("@")[2]
     if any(c <= " " or c == "%" for c in netloc.partition("[")[0]):
         raise InvalidURL(f"Failed to parse: {url}")
 
@@ -315,7 +322,7 @@ def redirect(response):
     session = response._session
     url = redirect_url(response)
     root, target = split_url(url)
-    if not root.startswith(("http://", "https://")):
+    if not root.startswith(("http://", "https://", "http+unix://")):
         raise InvalidSchema(f"No connection adapters were found for {url!r}")
     method, fields = response._asked
     headers = seen_headers(fields, split_url(response.url)[0])
@@ -331,7 +338,7 @@ def redirect(response):
     headers.pop("Proxy-Authorization", None)
     if "Authorization" in headers and session.should_strip_auth(response.url, url):
         del headers["Authorization"]
-    host = urlsplit(url).hostname or ""
+    host = HOST if is_unix(url) else urlsplit(url).hostname or ""
     cookies = session._cookie_header(host, target, root.startswith("https"))
     if cookies:
         headers["Cookie"] = cookies
@@ -396,7 +403,7 @@ class LocustHttpAdapter(HTTPAdapter):
         check_url(request.url)
         check_method(request.method)
         body = sendable(request)
-        proxy = select_proxy(request.url, proxies)
+        proxy = None if is_unix(request.url) else select_proxy(request.url, proxies)
         if self._session is not None and _can_send(request.headers, body, proxy):
             return _send(self, request, body, stream, timeout, verify, cert, proxy)
         self._build()

@@ -11,6 +11,7 @@ from .connections import connection_options
 from .fast import split_credentials
 from .naming import rename_request
 from .plain import LocustHttpAdapter, check_headers, complete_url, send_safely
+from .unix import same_socket
 
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
 SHARED = {}
@@ -72,10 +73,14 @@ class HttpSession(_katydid.Session, requests.Session):
         prepared._explicit_name = self._explicit_name
         return prepared
 
+    def get_redirect_target(self, resp):
+        target = super().get_redirect_target(resp)
+        return target and same_socket(resp.url, target)
+
     def get_adapter(self, url):
         if self._has_adapters:
             return super().get_adapter(url)
-        if url.lower().startswith(("http://", "https://")):
+        if url.lower().startswith(("http://", "https://", "http+unix://")):
             return LocustHttpAdapter.of(self)
         raise requests.exceptions.InvalidSchema(f"No connection adapters were found for {url!r}")
 
