@@ -270,10 +270,12 @@ void dial_start(struct conn *c)
     /* Who has waited for another's connection goes on with the time that is left. */
     if (f->request.connect_timeout_ms && !f->phase_deadline.queue)
         fetch_start_phase(f, f->request.connect_timeout_ms, clk_mono_ns());
-    if (dialed_host(c)[0] == '/')
+    if (dialed_host(c)[0] == '/') {
+        f->response.times.resolved = d->since_ns; /* all of it is connecting */
         connect_path(c);
-    else if (dns_lookup(engine_of(c)->dns, dialed_host(c), &d->query))
+    } else if (dns_lookup(engine_of(c)->dns, dialed_host(c), &d->query)) {
         resolved(&d->query);
+    }
 }
 
 void dial_event(struct conn *c)
