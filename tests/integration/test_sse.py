@@ -2,12 +2,13 @@
 """Streams of server-sent events with both clients, against a server with a known schedule (tests/support/sse_server.py)."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
 
 import pytest
-from harness import PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, get_json, locustfile, run_katydid, wait_for
+from harness import PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, free_port, get_json, listens, locustfile, run_katydid, wait_for
 
 PRELUDE = """
 import json, sys, time
@@ -142,6 +143,39 @@ def test_a_stream_is_opened_again_behind_its_last_event(run, url):
         assert not failures()
     """)
     assert get_json(url + "/seen")["ids"].count("3") >= 2
+
+
+def test_streams_of_one_connection(url, run, tmp_path):
+    """HTTP/2, by nginx before the same server: several streams of a user side by side."""
+    port = free_port()
+    (tmp_path / "nginx.conf").write_text(f"""daemon off; pid "{tmp_path}/pid"; error_log "{tmp_path}/error.log"; worker_processes 1;
+        events {{ worker_connections 100; }}
+        http {{ access_log off; proxy_temp_path "{tmp_path}/proxy"; client_body_temp_path "{tmp_path}/body"; fastcgi_temp_path "{tmp_path}/f";
+                uwsgi_temp_path "{tmp_path}/u"; scgi_temp_path "{tmp_path}/s";
+        server {{ listen 127.0.0.1:{port} http2; location / {{ proxy_pass {url}; proxy_http_version 1.1; proxy_buffering off; }} }} }}""")
+    with Process([shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-p", tmp_path, "-c", tmp_path / "nginx.conf"]):
+        wait_for(lambda: listens(port), "nginx")
+        run(f"""
+            class User:
+                http2 = "prior-knowledge"
+                def context(self):
+                    return {{}}
+
+            for cls in BOTH:
+                s = cls("http://127.0.0.1:{port}", events.request, User())
+
+                def read(path):
+                    with s.sse(path, name="all") as stream:
+                        assert stream.response.http_version == "HTTP/2", stream.error
+                        return [(e.id, e.time) for e in stream.until(n=5)]
+
+                group = [gevent.spawn(read, f"/events?n=5&gap={{gap}}") for gap in (5, 10, 15)]
+                gevent.joinall(group, raise_error=True)
+                for ids, times in (zip(*user.value) for user in group):
+                    assert ids == tuple("12345") and list(times) == sorted(times) and times[0] > 0, (cls, ids, times)
+            assert not failures() and rows()["SSE open", "all"]["num_requests"] == 6
+            assert _katydid.client_counters()["connections_opened"] == 2
+        """)
 
 
 def test_until_has_limits(run):

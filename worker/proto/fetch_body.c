@@ -96,7 +96,8 @@ static size_t arrivals(const struct fetch *f, struct arrival **list)
     return f->arrivals.len / sizeof **list;
 }
 
-/* What the body has grown by has just arrived. */
+/* What the body has grown by has just arrived; by two clocks, whose difference trembles: never
+ * before what came earlier. */
 static void note_arrival(struct fetch *f)
 {
     struct arrival *list;
@@ -104,6 +105,9 @@ static void note_arrival(struct fetch *f)
     const size_t known = n ? list[n - 1].end : f->body_read;
     if (!f->request.is_stamped || f->body.len == known)
         return;
+    if (f->arrived_ns < f->stamped_ns)
+        f->arrived_ns = f->stamped_ns;
+    f->stamped_ns = f->arrived_ns;
     if (n && (list[n - 1].ns == f->arrived_ns || n == ARRIVALS_MOST)) {
         list[n - 1] = (struct arrival){f->body.len, f->arrived_ns};
         return;

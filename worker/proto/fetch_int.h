@@ -151,6 +151,7 @@ struct fetch {
     size_t body_read;      /* of body, by the reader */
     struct sbuf arrivals;  /* streaming, stamped: struct arrival, of what waits for the reader */
     uint64_t last_io_ns;
+    uint64_t stamped_ns;     /* the latest of arrivals */
     uint64_t arrived_ns;     /* the last bytes; of HTTP/2: of a stream that is stamped */
     char *own_text;          /* memory of response.text */
     struct stream *upgraded; /* of an answer 101, until it is taken; NULL: there was none */

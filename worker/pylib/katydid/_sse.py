@@ -47,7 +47,7 @@ class EventStream:
         self._reconnects, self._ends, self._most = reconnect, ends, max_event
         self._reader = None
         self._has_begun = self._is_over = False
-        self.response = self.error = self.last_event_id = None
+        self.response = self.error = self._last_id = None
         self.count = 0
         self._open()
 
@@ -57,6 +57,10 @@ class EventStream:
     def ok(self):
         """It was opened, and is a stream of events."""
         return self.error is None and self._reader is not None
+
+    @property
+    def last_event_id(self):
+        return self._last_id if self._reader is None else self._reader.last_id or None
 
     def until(self, n=None, seconds=None):
         """The next events, at most n, at most for so many seconds; all where neither is given."""
@@ -98,8 +102,8 @@ class EventStream:
     # ---- inside
 
     def _open(self):
-        if self.last_event_id:
-            self._headers["Last-Event-ID"] = self.last_event_id.encode().decode("latin-1")
+        if self._last_id:
+            self._headers["Last-Event-ID"] = self._last_id.encode().decode("latin-1")
         self.error = None
         self._has_begun = False
         self._started = time.time()
@@ -111,7 +115,7 @@ class EventStream:
             self.error = problem
         elif self._is_stream():
             metrics = _metrics()[:2] if self._is_counting else (None, None)
-            self._reader = Streams.read_events(self.response, self._most, *metrics, {"name": self.label}, self.last_event_id or "")
+            self._reader = Streams.read_events(self.response, self._most, *metrics, {"name": self.label}, self._last_id or "")
         else:
             self.error = self._failure()
 
@@ -159,7 +163,7 @@ class EventStream:
 
     def _drop(self):
         if self._reader is not None:
-            self.last_event_id = self._reader.last_id or None
+            self._last_id = self._reader.last_id or None
             self._reader.close()
             self._reader = None
         elif self.response is not None:

@@ -128,6 +128,28 @@ static void late_reader_costs_its_window(void **state)
     fetch_free(f);
 }
 
+/* A stamp is the difference of two clocks. */
+static void none_arrives_before_what_came_earlier(void **state)
+{
+    (void)state;
+    struct fetch *f = rig_get(&rig, "/parts");
+    static const uint64_t stamps[] = {10, 7, 12}, wanted[] = {10, 12};
+    static const long lengths[] = {2, 1};
+    const char *bytes = NULL;
+    uint64_t ns = 0;
+    for (size_t i = 0; i < 3; i++) {
+        f->arrived_ns = stamps[i];
+        assert_int_equal(fetch_body_add(f, "x", 1, false), FETCH_OK);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const long n = fetch_peek(f, &bytes, &ns);
+        assert_int_equal(n, lengths[i]);
+        assert_int_equal(ns, wanted[i]);
+        fetch_skip(f, (size_t)n);
+    }
+    fetch_free(f);
+}
+
 /* However many parts wait, what is kept of their times is bounded. */
 static void arrivals_are_bounded(void **state)
 {
@@ -156,6 +178,7 @@ int main(void)
         IN_RIG(parts_have_their_own_times),
         IN_RIG(late_reader_costs_its_window),
         IN_RIG(arrivals_are_bounded),
+        IN_RIG(none_arrives_before_what_came_earlier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
