@@ -37,8 +37,9 @@ class Parser:
         while (line := self._line()) is not None:
             if (event := self._take(line)) is not None:
                 yield event
-        kept = 0 if self._buffer.startswith(b":") else len(self._buffer)
-        if kept + self._size > self._most:
+        if self._buffer.startswith(b":"):
+            self._buffer = b":"  # the rest of a comment is nobody's
+        if len(self._buffer) + self._size > self._most:
             raise ValueError(f"an event of more than {self._most} bytes")
 
     def _line(self):
