@@ -138,9 +138,12 @@ def test_a_stream_is_opened_again_behind_its_last_event(run, url):
             with session(cls).sse("/events?n=3&end&retry", name=cls.__name__, reconnect=True) as stream:
                 assert [e.id for e in stream.until(n=8)] == list("12345678")
             assert rows()["SSE open", cls.__name__]["num_requests"] == 3
+            with session(cls).sse("/once", reconnect=True, name="once") as stream:
+                assert [e.id for e in stream] == ["1"] and stream.response.status_code == 404, "and no third time"
+            assert rows()["SSE open", "once"]["num_requests"] == 2 * (BOTH.index(cls) + 1)
             with session(cls).sse("/events?n=1&end", reconnect=True) as stream:  # waits 3 s before the next; the server says nothing
                 assert [e.id for e in stream.until(seconds=2)] == ["1"]
-        assert not failures()
+        assert set(failures()) == {("SSE open", "once")}, failures()
     """)
     assert get_json(url + "/seen")["ids"].count("3") >= 2
 

@@ -4,6 +4,7 @@ a TCP port, and with --unix PATH a Unix socket too.
 
     /events?n=5&gap=20&end=1   n events, gap ms apart, the time of sending (monotonic) in each; end: then close in order, else
                                the connection stays; `from Last-Event-ID` it goes on behind that id
+    /once                      one event, and a 404 for who asks with a Last-Event-ID
     /split?n=3                 all line ends there are, one byte a write
     /flow?bytes=N              an event that does not end
     /break?n=2                 ends in the middle of the answer: its chunks are not finished
@@ -57,6 +58,14 @@ async def events(writer, query, headers):
     await asyncio.sleep(3600)
 
 
+async def once(writer, query, headers):
+    """A stream, and 404 for who comes again."""
+    if headers.get("last-event-id"):
+        await say(writer, ANSWERS["/404"])
+    else:
+        await events(writer, {"n": 1, "gap": 1, "end": "", "retry": ""}, headers)
+
+
 async def split(writer, query, headers):
     await say(writer, (HEAD + "Connection: close\r\n\r\n").encode())
     ends = ["\n", "\r", "\r\n"]
@@ -97,7 +106,7 @@ async def prices(writer, query, headers):
         await say(writer, chunk(b'event: price\ndata: {"price": %d}\n\n' % (100 + i % 7)))
 
 
-STREAMS = {"/events": events, "/prices": prices, "/split": split, "/flow": flow, "/break": break_off, "/gzip": zipped, "/slow": slow}
+STREAMS = {"/events": events, "/prices": prices, "/split": split, "/once": once, "/flow": flow, "/break": break_off, "/gzip": zipped, "/slow": slow}
 ANSWERS = {
     "/hello": answer("200 OK", "text/plain", "hello"),
     "/204": b"HTTP/1.1 204 No Content\r\n\r\n",

@@ -54,7 +54,7 @@ class Streams:
 
     @staticmethod
     def is_failed(response):
-        return response._failure() is not None or response.error is not None
+        return response._failure() is not None or not response.status_code
 
     @staticmethod
     def close(response):

@@ -180,7 +180,7 @@ class Streams:
 
     @staticmethod
     def is_failed(response):
-        return not response.status_code or getattr(response, "error", None) is not None
+        return not response.status_code
 
     @staticmethod
     def close(response):
