@@ -79,6 +79,9 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_TASK:
         s->task = mem_strdup(value);
         break;
+    case SCENARIO_THROTTLE:
+        s->throttle = mem_strdup(value);
+        break;
     case SCENARIO_POOL:
         s->pool = mem_strdup(value);
         break;
@@ -371,6 +374,8 @@ void scenario_set_seed(struct scenario *s, uint64_t seed)
 static bool settle(struct scenario *s, char **why)
 {
     const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
+    if (!scenario_check_throttle(s, why))
+        return false;
     if (!scenario_is_open(s))
         return scenario_settle_users(s, why);
     if (!check_keys(s, why) || !make_ramp(s, why))
@@ -444,6 +449,7 @@ void scenario_fini(struct scenario *s)
     free(s->user_class);
     free(s->task);
     free(s->pool);
+    free(s->throttle);
     free(s->start_after);
     free(s->follows);
     scenario_free_pairs(s);

@@ -46,8 +46,9 @@ struct scenario {
     char *name, *user_class, *task; /* owned; class and task NULL: not named. Several classes:
                                        Buyer*3+Browser, each with its weight, or its own */
     char *pool;                     /* owned; under which its users are counted; NULL: the class */
-    char *start_after;              /* owned; the scenario that is before it, or NULL */
-    char *follows;               /* owned; ... once it is settled when this one begins at latest */
+    char *throttle;    /* owned; so many requests a second at most, or stages of that; or NULL */
+    char *start_after; /* owned; the scenario that is before it, or NULL */
+    char *follows;     /* owned; ... once it is settled when this one begins at latest */
     struct scenario_pair *pairs; /* owned */
     size_t pair_count;
     enum scenario_executor executor;
@@ -152,6 +153,8 @@ static inline bool scenario_is_mixed(const struct scenario *s)
 {
     return s->user_class && strpbrk(s->user_class, "*+");
 }
+/* The plan whose arrivals are the slots of that throttle. False: *why (to be freed). */
+bool scenario_throttle(struct scenario *plan, const char *name, const char *rates, char **why);
 double scenario_peak_per_s(const struct scenario *s);
 /* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */
 bool scenario_duration(const char *text, int64_t *ns);

@@ -175,4 +175,6 @@ void scenario_write_whose(const struct scenario *s, struct sbuf *out)
         sbuf_addf(out, ",task=%s", s->task);
     if (s->pool)
         sbuf_addf(out, ",pool=%s", s->pool);
+    if (s->throttle)
+        sbuf_addf(out, ",throttle=%s", s->throttle);
 }

@@ -143,4 +143,6 @@ void scenario_describe(const struct scenario *s, struct sbuf *out)
     sbuf_adds(out, "dropped; ");
     scenario_put_span(out, s->graceful_ns);
     sbuf_adds(out, " to finish");
+    if (s->throttle)
+        sbuf_addf(out, "; requests throttled: %s", s->throttle);
 }

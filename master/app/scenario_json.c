@@ -82,7 +82,7 @@ static bool put_plain(struct sbuf *out, const char *name, const char *key, const
                       char **why)
 {
     const char *text = json_string_value(value);
-    if (text && strchr(text, ',') && strcmp(key, "stages") != 0)
+    if (text && strchr(text, ',') && strcmp(key, "stages") != 0 && strcmp(key, "throttle") != 0)
         return refuse(why, name, "%s='%s' has a comma", key, text);
     sbuf_addf(out, ",%s=", key);
     return put_scalar(out, name, key, value, why);

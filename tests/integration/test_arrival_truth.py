@@ -77,6 +77,15 @@ def test_the_target_sees_an_even_schedule(tmp_path, processes):
         assert ks_distance([at - first for at in came], area) < SLACK_S, ended.describe()
 
 
+@pytest.mark.parametrize("processes", [1, 3])
+def test_requests_are_throttled_over_all_workers(tmp_path, processes):
+    """Users that never wait send as many as they may; at the end each has one more moment at most."""
+    with queue(8, 0.001) as url:
+        summary, ended = summary_of(tmp_path, url, "--processes", processes, "--scenario", "a:constant-vus:users=9,duration=4s,throttle=50/s")
+        came = len(truth(url)["came"])
+    assert summary["total"]["requests"] == came and 50 < came <= 200 + 9, ended.describe()
+
+
 def test_the_target_sees_a_poisson_process(tmp_path):
     """Gaps between arrivals of rate r are exponential: as far from it as 1 % of true samples are, and as the generator was late."""
     with queue(50, 0) as url:

@@ -57,6 +57,8 @@ def test_k6_dictionaries_go_as_they_are():
      "constant-arrival-rate:rate=1/s,env.A=1%2c2,env.P=5%25,tag.k=true"),
     (Users(Buyer, 500, duration="5m"), "constant-vus:class=Buyer,users=500,duration=5m"),
     (Users(Buyer, 500, spawn_rate=50), "constant-vus:class=Buyer,users=500,spawn_rate=50"),
+    (Users(Buyer, 5, throttle="20/s"), "constant-vus:class=Buyer,users=5,throttle=20/s"),
+    (Users(Buyer, 5, throttle=[("1m", "20/s"), (30, 5)]), "constant-vus:class=Buyer,users=5,throttle=1m:20/s,30:5"),
     (Users(Buyer, 500, spawn_rate=50, duration=60, task="buy"), "constant-vus:class=Buyer,task=buy,users=500,spawn_rate=50,duration=60"),
     (Users(Buyer, stages=[("2m", 100), ("1m", 0)], start_users=5, graceful_ramp_down=0.5),
      "ramping-vus:class=Buyer,start_users=5,graceful_ramp_down=0.500000,stages=2m:100,1m:0"),

@@ -8,7 +8,7 @@
 static PyObject *get_text(PyObject *self, void *which)
 {
     const struct scenario *s = &arriving_of(self)->scenario;
-    const char *const texts[] = {s->name, s->user_class, s->task, s->pool};
+    const char *const texts[] = {s->name, s->user_class, s->task, s->pool, s->throttle};
     const char *text = texts[(uintptr_t)which];
     return text ? PyUnicode_FromString(text) : Py_NewRef(Py_None);
 }
@@ -105,6 +105,7 @@ PyGetSetDef arrivals_attributes[] = {
     {"user_class", get_text, NULL, NULL, (void *)1},
     {"task", get_text, NULL, NULL, (void *)2},
     {"pool", get_text, NULL, NULL, (void *)3},
+    {"throttle", get_text, NULL, NULL, (void *)4},
     {"env", get_pairs, NULL, NULL, NULL},
     {"tags", get_pairs, NULL, NULL, (void *)1},
     {"graceful_s", get_time, NULL, NULL, (void *)0},

@@ -40,3 +40,4 @@ int py_check_init(PyObject *module);
 int py_tags_init(PyObject *module);
 int py_machine_init(PyObject *module);
 int py_arrivals_init(PyObject *module);
+int py_throttle_init(PyObject *module);

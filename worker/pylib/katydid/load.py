@@ -60,7 +60,9 @@ class _Load:
         """EXECUTOR:key=value,… as the command line has it."""
         given = {"class": _named(self.user_class), "task": _named(self.task), **self.keys}
         if self.stages is not None:
-            given["stages"] = str(self.stages) if isinstance(self.stages, str | Step) else ",".join(map(_stage, self.stages))
+            given["stages"] = _stages(self.stages)
+        if isinstance(given.get("throttle"), list | tuple):
+            given["throttle"] = _stages(given["throttle"])
         pairs = [f"{key}={_duration(value) if key in _SECONDS else _checked(key, value)}"
                  for key, value in given.items() if value is not None]
         pairs += [f"{kind}.{key}={_escaped(value)}"
@@ -121,6 +123,10 @@ class Iterations(_Load):
         return self.kind
 
 
+def _stages(stages):
+    return str(stages) if isinstance(stages, str | Step) else ",".join(map(_stage, stages))
+
+
 def _stage(stage):
     """A pair, or a step by its name."""
     if isinstance(stage, str | Step):
@@ -141,7 +147,7 @@ def _duration(value):
 
 def _checked(key, value):
     text = _plain(value)
-    if "," in text and key != "stages":
+    if "," in text and key not in ("stages", "throttle"):
         raise ValueError(f"{key}={text!r} has a comma")
     return text
 

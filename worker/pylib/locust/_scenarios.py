@@ -12,7 +12,7 @@ import time
 import _katydid
 import gevent
 
-from . import _chances, _errors, _limits
+from . import _chances, _errors, _hold, _limits
 from ._loops import Loop
 from .exception import StopTest
 from .user import several
@@ -46,6 +46,7 @@ class Scenarios:
         self._rations = {one: self._make_ration(one, functools.partial(ask, at))
                          for at, one in enumerate(self._all) if one.iterations}
         self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
+        self._throttles = {one: _katydid.Throttle(one.throttle) for one in own if one.throttle}
         self.limit_all()
         for one in own:
             for user_class, _ in self._parts_of(one):
@@ -77,6 +78,13 @@ class Scenarios:
         _limits.ration = next((self._rations[one] for one in of_all if one in self._rations), None)
         _limits.pacer = next((one for one in of_all if one.is_open), None)
         watch_iterations(is_limited=bool(self._rations or of_all))
+        _hold.pace(self._throttle if self._throttles else None)
+
+    def _throttle(self, user):
+        """The user is about to send a request."""
+        throttle = self._throttles.get(user._arrivals)
+        if throttle is not None:
+            throttle.take()
 
     @property
     def graceful_s(self):
@@ -113,6 +121,8 @@ class Scenarios:
         that are gone had left: (scenario, first, step, count, is_unsure)."""
         is_alone = all(one.is_open and not one.is_of_all for one in self._all)
         for one, (first, offset, stride) in zip(self._all, shares):
+            if one in self._throttles:
+                self._throttles[one].follow(elapsed_s - one.start_s, offset, stride)
             if one in self._loops:
                 self._loops[one].follow(elapsed_s, offset, stride)
             elif one.is_open:

@@ -177,6 +177,20 @@ static void the_first_stages_may_be_left_out(void **state)
     refused("a:constant-arrival-rate:rate=3,from_stage=2", "from_stage goes with stages");
 }
 
+static void requests_may_be_throttled(void **state)
+{
+    (void)state;
+    described("u:constant-vus:users=5,class=A,throttle=1m:100/s,forever:100/s,duration=5m",
+              "u: constant-vus of A, 5 users, for 5m; 30s to finish; requests throttled: "
+              "1m:100/s,forever:100/s");
+    described("r:constant-arrival-rate:rate=1/s,users=1,max_users=1,class=A,throttle=300/m",
+              "r: constant-arrival-rate of A, 1/s, until the test ends; users 1 to 1, then 1 wait, "
+              "then dropped; 30s to finish; requests throttled: 300/m");
+    refused("u:constant-vus:users=5,throttle=fast", "throttle=fast: write a rate, such as 100/s");
+    refused("u:constant-vus:users=5,throttle=0/s", "throttle=0/s: write a rate");
+    refused("u:constant-vus:users=5,throttle=1m:x", "throttle=1m:x: write a rate");
+}
+
 static void k6_words_are_read(void **state)
 {
     (void)state;
@@ -413,6 +427,7 @@ int main(void)
         cmocka_unit_test(users_may_loop),
         cmocka_unit_test(users_may_come_one_by_one),
         cmocka_unit_test(the_first_stages_may_be_left_out),
+        cmocka_unit_test(requests_may_be_throttled),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(iterations_are_counted),
