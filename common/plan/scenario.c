@@ -66,6 +66,17 @@ static bool take_seed(struct scenario *s, const char *value, char **why)
     return s->is_seeded || scenario_refuse(why, s, "seed=%s: it takes a whole number", value);
 }
 
+/* Where it is kept as it is; NULL: it is not. */
+static char **text_named(struct scenario *s, enum scenario_key key)
+{
+    return key == SCENARIO_TASK          ? &s->task
+           : key == SCENARIO_POOL        ? &s->pool
+           : key == SCENARIO_START_AFTER ? &s->start_after
+           : key == SCENARIO_THROTTLE    ? &s->throttle
+           : key == SCENARIO_STAGES      ? &s->keys.stages
+                                         : NULL;
+}
+
 static bool take_value(struct scenario *s, enum scenario_key key, const char *name,
                        const char *value, char **why)
 {
@@ -73,24 +84,12 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     static const char *const answers[] = {"false", "true", NULL};
     int word = 0;
     bool is_good = true;
+    char **text = text_named(s, key);
+    if (text)
+        *text = mem_strdup(value);
     switch (key) {
     case SCENARIO_CLASS:
         return scenario_take_class(s, value, why);
-    case SCENARIO_TASK:
-        s->task = mem_strdup(value);
-        break;
-    case SCENARIO_THROTTLE:
-        s->throttle = mem_strdup(value);
-        break;
-    case SCENARIO_POOL:
-        s->pool = mem_strdup(value);
-        break;
-    case SCENARIO_START_AFTER:
-        s->start_after = mem_strdup(value);
-        break;
-    case SCENARIO_STAGES:
-        s->keys.stages = mem_strdup(value);
-        break;
     case SCENARIO_FROM_STAGE:
         return take_count(&s->keys.from_stage, s, name, value, RAMP_MOST_STAGES, why);
     case SCENARIO_TIME_UNIT:
@@ -148,6 +147,11 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_SPAWN_RATE:
     case SCENARIO_START_RATE: /* once the unit is known */
     case SCENARIO_KEY_COUNT:
+    case SCENARIO_TASK:
+    case SCENARIO_POOL:
+    case SCENARIO_START_AFTER:
+    case SCENARIO_THROTTLE:
+    case SCENARIO_STAGES: /* of text_named */
         break;
     }
     return is_good;
@@ -347,6 +351,41 @@ static void fill_in(struct scenario *s)
         s->graceful_ns = GRACEFUL_S * SECOND;
 }
 
+/* Each request waits for a slot, and slots are the arrivals of a plan: so it has all that a
+ * scenario with a rate has. */
+bool scenario_throttle(struct scenario *plan, const char *name, const char *rates, char **why)
+{
+    const bool has_stages = strpbrk(rates, ":(") != NULL;
+    struct sbuf text = {0};
+    sbuf_addf(&text, "%s:%s=%s", name,
+              has_stages ? "ramping-arrival-rate:stages" : "constant-arrival-rate:rate", rates);
+    const bool is_good = scenario_read(plan, text.data, why);
+    if (is_good)
+        plan->plan.ramp = &plan->ramp;
+    sbuf_fini(&text);
+    return is_good;
+}
+
+static bool check_throttle(const struct scenario *s, char **why)
+{
+    struct scenario plan;
+    char *words = NULL;
+    if (!s->throttle)
+        return true;
+    if (scenario_is_of_all(s))
+        return scenario_refuse(why, s, "throttle is of a scenario's own users");
+    const bool is_good = scenario_throttle(&plan, s->name, s->throttle, &words);
+    if (is_good)
+        scenario_fini(&plan);
+    else
+        scenario_refuse(why, s,
+                        "throttle=%s: write a rate, such as 100/s, or stages, such as "
+                        "1m:100/s,forever:100/s",
+                        s->throttle);
+    free(words);
+    return is_good;
+}
+
 bool scenario_is_random(const struct scenario *s)
 {
     return s->keys.spread != ARRIVALS_UNIFORM || s->plan.has_random;
@@ -374,7 +413,7 @@ void scenario_set_seed(struct scenario *s, uint64_t seed)
 static bool settle(struct scenario *s, char **why)
 {
     const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
-    if (!scenario_check_throttle(s, why))
+    if (!check_throttle(s, why))
         return false;
     if (!scenario_is_open(s))
         return scenario_settle_users(s, why);

@@ -48,8 +48,6 @@ void scenario_describe_users(const struct scenario *s, struct sbuf *out);
 void scenario_put_start(const struct scenario *s, struct sbuf *out);
 void scenario_put_span(struct sbuf *out, int64_t ns); /* 90 s as 1m30s */
 
-bool scenario_check_throttle(const struct scenario *s, char **why);
-
 /* env.NAME=value and tag.NAME=value, %XX for what would end the value. False: no such pair. */
 bool scenario_take_pair(struct scenario *s, const char *key, const char *value);
 void scenario_write_pairs(const struct scenario *s, struct sbuf *out);
