@@ -38,9 +38,10 @@
 /* The timer wakes the loop no more often than that: where more arrivals are due, some start up to
  * so much late, together with the next, which costs half as much as a turn of the loop for each. */
 #define LEAST_APART_NS 350000
-#define MOST_AT_ONCE                                                                               \
-    16               /* iterations of a scenario that follow one another in a turn of the loop     \
-                      */
+/* Iterations of a scenario that follow one another in a turn of the loop: so many, and for so long
+ * where they compute. */
+#define MOST_AT_ONCE 16
+#define MOST_NS_AT_ONCE 2000000
 #define LEAST_IDLE 8 /* users that are to wait, so that none has to be made when one is due */
 #define AHEAD_S                                                                                    \
     0.025 /* ... and as many as are due meanwhile: so long may the processor be away               \
@@ -276,16 +277,22 @@ static void give_back(struct arriving *a, struct taker *t)
         arrivals_count(a, ITERATIONS_CUT, 1, t->due.at_ns);
 }
 
-/* Whether the awaited arrival is due, and may start before the loop turns. */
-static bool is_next_now(struct arriving *a)
+/* Whether one more may start before the loop turns: who waits for an answer lets others run. */
+static bool takes_one(struct arriving *a)
 {
     const struct loop *l = loop_main();
-    if (!a->next_ns || a->next_ns > clk_mono_ns())
-        return false;
-    if (l && l->turns != a->turn)
+    const uint64_t now = clk_mono_ns();
+    if (l && l->turns != a->turn) {
         a->at_once = 0;
+        a->turn_ns = now;
+    }
     a->turn = l ? l->turns : 0;
-    return a->at_once++ < MOST_AT_ONCE;
+    return a->at_once++ < MOST_AT_ONCE && now - a->turn_ns < MOST_NS_AT_ONCE;
+}
+
+static bool is_next_now(struct arriving *a)
+{
+    return a->next_ns && a->next_ns <= clk_mono_ns() && takes_one(a);
 }
 
 static PyObject *take(PyObject *self, PyObject *unused)
@@ -296,7 +303,7 @@ static PyObject *take(PyObject *self, PyObject *unused)
         const struct due due = a->queue[a->queue_first];
         a->queue_first = (a->queue_first + 1) % a->most_queued;
         a->queued--;
-        if (hub_sleep(0) == 0) /* others are to run as well */
+        if (takes_one(a) || hub_sleep(0) == 0)
             return start(a, due);
         give_back(a, &(struct taker){.due = due});
         return NULL;

@@ -43,6 +43,7 @@ struct arriving {
     struct due *queue;       /* a ring; room for most_queued */
     unsigned long long turn; /* of the loop, in which at_once iterations followed one another */
     unsigned at_once;
+    uint64_t turn_ns; /* when the first of them began */
     unsigned queue_first, queued;
     unsigned most_waiting; /* ... of them, at any time so far */
     struct park grower;

@@ -99,8 +99,13 @@ def _take_all(user, arrivals, only):
     while True:
         user._state = LOCUST_STATE_WAITING
         chance = take()
-        _begin(user, chance)
-        task = only or chosen(user, chance)
+        if chance is None and not _hold.is_on:
+            user._state = LOCUST_STATE_RUNNING
+            tasks = user.tasks
+            task = only or (tasks[0] if len(tasks) == 1 else chosen(user, None))
+        else:
+            _begin(user, chance)
+            task = only or chosen(user, chance)
         began = time.monotonic() if is_timed else 0.0
         try:
             iterate(user, task)
