@@ -167,9 +167,9 @@ ENDS = """
     from locust import events
 
     @events.request.add_listener
-    def told(name, **_):
-        seen.add(name)
-        if {"sky", "breaks", "tokens"} <= seen:  # the last that an answer is counted in
+    def told(request_type, name, **_):
+        seen.add((request_type, name))
+        if {("LLM", "sky"), ("LLM", "breaks"), ("METRIC", "tokens")} <= seen:  # the last that an answer is counted in
             Chatter.done.runner.quit()
 
     @events.init.add_listener
