@@ -3,6 +3,7 @@
 import collections
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -50,3 +51,13 @@ def nothing_left_behind(request):
     if request.node.has_passed:  # else its frames are kept, and what they hold
         open_files = before.open_descriptors()
         assert not open_files, "descriptors left open:\n" + "\n".join(open_files)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """One of localhost, self-signed, and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key

@@ -13,17 +13,6 @@ ROOT = echo_server.__file__.rpartition("/")[0]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-        check=True, capture_output=True)
-    return cert, key
-
-
-@pytest.fixture(scope="module")
 def servers(certificate):
     plain, tls = echo_server.start(), echo_server.start(certificate)
     yield plain[1], tls[1]

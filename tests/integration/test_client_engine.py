@@ -5,7 +5,7 @@ import subprocess
 import textwrap
 
 import pytest
-from harness import PATIENCE, SANITIZED, WORKER
+from harness import SANITIZED, run_script
 
 import echo_server
 
@@ -49,12 +49,7 @@ def url():
 @pytest.fixture
 def run(url, tmp_path):
     def run(code):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-        out = subprocess.run(
-            [WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
-        return out
+        return run_script(tmp_path, PRELUDE + textwrap.dedent(code), url)
 
     return run
 

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 import pytest
-from harness import PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, get_json, locustfile
+from harness import ROOT, STOCK_LOCUST, Process, get_json, locustfile, run_script
 
 PRELUDE = """
 import io, json, pathlib, sys
@@ -45,10 +45,7 @@ def url():
 @pytest.fixture
 def run(url, tmp_path):
     def run(code):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-        out = subprocess.run([WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+        run_script(tmp_path, PRELUDE + textwrap.dedent(code), url)
 
     return run
 

@@ -3,13 +3,11 @@
 
 import csv
 import json
-import os
 import subprocess
 import textwrap
 
 import pytest
-from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, locustfile, run_katydid
-from test_http2 import certificate  # noqa: F401
+from harness import CLIENTS, ROOT, Process, csv_row, locustfile, run_katydid, run_script
 
 PRELUDE = """
 import json, sys, time
@@ -46,7 +44,7 @@ def error_of(call, *args, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def ports(certificate):  # noqa: F811
+def ports(certificate):
     with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "grpc_server.py", *certificate], stdin=subprocess.PIPE) as server:
         yield server.wait_line(r"^\{.*\}$").group(0)
 
@@ -54,11 +52,8 @@ def ports(certificate):  # noqa: F811
 @pytest.fixture(params=["with grpcio", "without"])
 def run(request, ports, tmp_path):
     def run(code, *more):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-        env = {**os.environ, "VIRTUAL_ENV": str(CLIENTS)} if request.param == "with grpcio" else {**os.environ}
-        out = subprocess.run([WORKER, "--python", script, ports, *more], capture_output=True, text=True, timeout=PATIENCE * 2, env=env)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+        env = {"VIRTUAL_ENV": str(CLIENTS)} if request.param == "with grpcio" else {}
+        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports, *more, **env)
 
     return run
 
@@ -333,7 +328,7 @@ def test_compression(run):
     """)
 
 
-def test_tls(run, certificate):  # noqa: F811
+def test_tls(run, certificate):
     run("""
         cert, key = sys.argv[2:4]
         pem = open(cert, "rb").read()

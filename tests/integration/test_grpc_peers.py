@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """gRPC against a peer that breaks its rules on request (tests/support/grpc_peer.py): each costs one call, with the right status."""
 
-import subprocess
 import textwrap
 
 import pytest
-from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process
+from harness import CLIENTS, ROOT, Process, run_script
 
 PRELUDE = """
 import gzip, json, struct, sys, time
@@ -61,11 +60,8 @@ def rows():
 @pytest.fixture
 def run(tmp_path):
     def run(code):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nstill_works()\nprint('all done')\n")
         with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "grpc_peer.py"]) as peer:
-            out = subprocess.run([WORKER, "--python", script, peer.wait_line(r"^\d+$").group(0)], capture_output=True, text=True, timeout=PATIENCE * 2)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+            run_script(tmp_path, f"{PRELUDE}{textwrap.dedent(code)}\nstill_works()", peer.wait_line(r"^\d+$").group(0))
 
     return run
 

@@ -10,7 +10,7 @@ import textwrap
 from contextlib import contextmanager
 
 import pytest
-from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, free_port, listens, locustfile, run_katydid, wait_for
+from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, free_port, listens, locustfile, run_katydid, run_script, wait_for
 
 PRELUDE = """
 import json, sys
@@ -49,14 +49,6 @@ def log(s=None):
 """
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cert")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
 @pytest.fixture
 def ports(certificate):
     with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "h2_server.py", *certificate]) as server:
@@ -66,10 +58,7 @@ def ports(certificate):
 @pytest.fixture
 def run(ports, tmp_path):
     def run(code):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-        out = subprocess.run([WORKER, "--python", script, ports], capture_output=True, text=True, timeout=PATIENCE * 2)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports)
 
     return run
 
@@ -481,11 +470,8 @@ def pages(tmp_path):
 
 
 def get_pages(url, tmp_path):
-    script = tmp_path / "script.py"
     prelude = re.sub(r"^PLAIN, TLS.*\n.*\n", "", PRELUDE, flags=re.MULTILINE)
-    script.write_text(prelude + GETS + "\nprint('all done')\n")
-    out = subprocess.run([WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
-    assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+    run_script(tmp_path, prelude + GETS, url)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 import pytest
-from harness import PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, free_port, get_json, listens, locustfile, run_katydid, wait_for
+from harness import ROOT, STOCK_LOCUST, Process, free_port, get_json, listens, locustfile, run_katydid, run_script, wait_for
 
 PRELUDE = """
 import json, sys, time
@@ -48,10 +48,7 @@ def url():
 @pytest.fixture
 def run(url, tmp_path):
     def run(code):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-        out = subprocess.run([WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+        run_script(tmp_path, PRELUDE + textwrap.dedent(code), url)
 
     return run
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import textwrap
 import threading
 import urllib.request
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
-from harness import PATIENCE, WORKER, Process, csv_row, free_port, katydid, locustfile, run_katydid, wait_for
+from harness import Process, csv_row, free_port, katydid, locustfile, run_katydid, run_script, wait_for
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 
@@ -70,10 +69,7 @@ def served(tmp_path_factory):
 
 
 def run(code, path, tmp_path, **env):
-    script = tmp_path / "script.py"
-    script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-    out = subprocess.run([WORKER, "--python", script, path], capture_output=True, text=True, timeout=PATIENCE * 2, env={**os.environ, **env})
-    assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+    run_script(tmp_path, PRELUDE + textwrap.dedent(code), path, **env)
 
 
 def test_requests_as_by_tcp(served, tmp_path):

@@ -9,7 +9,7 @@ import subprocess
 import textwrap
 
 import pytest
-from harness import BUILD, CLIENTS, PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, csv_row, run_katydid
+from harness import BUILD, CLIENTS, ROOT, STOCK_LOCUST, Process, csv_row, run_katydid, run_script
 
 PRELUDE = """
 import json, sys
@@ -62,14 +62,6 @@ def until(condition):
 """
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cert")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
 @pytest.fixture
 def ports(certificate):
     with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "ws_server.py", *certificate]) as server:
@@ -79,10 +71,7 @@ def ports(certificate):
 @pytest.fixture
 def run(ports, tmp_path):
     def run(code):
-        script = tmp_path / "script.py"
-        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
-        out = subprocess.run([WORKER, "--python", script, ports], capture_output=True, text=True, timeout=PATIENCE * 2)
-        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports)
 
     return run
 

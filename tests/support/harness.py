@@ -196,6 +196,15 @@ def run_katydid(*arguments, timeout=120, **kwargs):
         return process
 
 
+def run_script(folder, code, *arguments, **env):
+    """That code in a worker's Python; a test fails where it does not get to its end."""
+    script = Path(folder) / "script.py"
+    script.write_text(f"{code}\nprint('all done')\n")
+    done = subprocess.run([WORKER, "--python", script, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE * 2, env={**os.environ, **env})
+    assert done.returncode == 0 and "all done" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
+    return done
+
+
 @contextmanager
 def target(prefix=(), address="127.0.0.1"):
     """The exact test server; yields an object with .url, .log() and .reset()."""
