@@ -234,47 +234,96 @@ static void add_failures_windows(struct block *b)
     sbuf_adds(b->out, "]}");
 }
 
+/* Of a window, in which it may have reported without a word of its health, or the other way round.
+ */
 static void add_worker(struct block *b, size_t i, const struct timeline_health *h,
-                       struct tally *sum)
+                       const struct tally *sum)
 {
-    double seconds = fmin((double)b->steps.step, (double)(b->whole.to - window_from(b, i)));
-    tally_zero(sum);
-    timeline_read_row(&b->windows[i], TIMELINE_WORKER + h->index, sum);
+    const double seconds = fmin((double)b->steps.step, (double)(b->whole.to - window_from(b, i)));
+    const double samples = h->samples > 0 ? (double)h->samples : NAN;
     sbuf_addf(b->out, "[%lld,%u", (long long)window_from(b, i), h->index);
-    add_next(b->out, (double)h->users_sum / h->samples);
+    add_next(b->out, (double)h->users_sum / samples);
     add_next(b->out, (double)sum->requests / fmax(seconds, 1));
     add_next(b->out, (double)sum->failures / fmax(seconds, 1));
-    add_next(b->out, (double)h->cpu_sum / 10 / h->samples);
-    add_next(b->out, (double)h->cpu_max / 10);
+    add_next(b->out, (double)h->cpu_sum / 10 / samples);
+    add_next(b->out, h->samples > 0 ? (double)h->cpu_max / 10 : NAN);
     add_next(b->out, h->has_lag ? (double)h->lag_us / 1000 : NAN);
     add_u64(b->out, h->memory_kb << 10);
+    add_u64(b->out, h->samples);
+    add_u64(b->out, sum->requests);
+    add_u64(b->out, sum->failures);
     sbuf_addc(b->out, ']');
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Of all workers that reported, or were there, in the range; sorted, and may name one twice.
+ * Malloced. */
+static uint32_t *worker_indexes(const struct block *b, size_t *count)
+{
+    struct timeline_plan plan;
+    struct timeline_health *healths;
+    struct timeline_merge m;
+    timeline_plan(b->v->timeline, b->whole.from, b->whole.to, &plan);
+    *count = timeline_merge_healths(plan.blocks, plan.count, &healths);
+    size_t cap = *count + 16;
+    uint32_t *list = mem_zalloc(cap * sizeof *list);
+    for (size_t i = 0; i < *count; i++)
+        list[i] = healths[i].index;
+    free(healths);
+    timeline_merge_init(&m, plan.blocks, plan.count);
+    while (timeline_merge_next(&m, true)) {
+        if (m.id < TIMELINE_WORKER)
+            continue;
+        if (*count == cap)
+            list = mem_realloc(list, (cap *= 2) * sizeof *list);
+        list[(*count)++] = m.id - TIMELINE_WORKER;
+    }
+    timeline_merge_fini(&m);
+    timeline_plan_fini(&plan);
+    qsort(list, *count, sizeof *list, by_index);
+    return list;
 }
 
 static void add_workers(struct block *b)
 {
-    bool is_first = true;
+    const char *comma = "";
     struct tally sum;
+    size_t count = 0;
+    uint32_t *indexes = b->window_count > 0 ? worker_indexes(b, &count) : NULL;
     tally_init(&sum, NULL, NULL);
     sbuf_addf(b->out,
               ",\"workers_series\":{\"step\":%u,\"columns\":[\"second\",\"index\",\"users\","
-              "\"rps\",\"fail_rps\",\"cpu\",\"cpu_max\",\"lag\",\"memory\"],\"points\":[",
+              "\"rps\",\"fail_rps\",\"cpu\",\"cpu_max\",\"lag\",\"memory\",\"samples\","
+              "\"requests\",\"failures\"],\"points\":[",
               b->steps.step);
     for (size_t i = 0; i < b->window_count; i++) {
         struct timeline_health *list;
-        size_t count = timeline_merge_healths(b->windows[i].blocks, b->windows[i].count, &list);
-        for (size_t k = 0; k < count; k++) {
-            if (list[k].samples == 0)
+        const size_t known =
+            timeline_merge_healths(b->windows[i].blocks, b->windows[i].count, &list);
+        for (size_t k = 0, next = 0; k < count; k++) {
+            const struct timeline_health none = {.index = indexes[k]}, *h = &none;
+            if (k > 0 && indexes[k] == indexes[k - 1])
                 continue;
-            if (!is_first)
-                sbuf_addc(b->out, ',');
-            is_first = false;
-            add_worker(b, i, &list[k], &sum);
+            if (next < known && list[next].index == indexes[k])
+                h = &list[next++];
+            tally_zero(&sum);
+            timeline_read_row(&b->windows[i], TIMELINE_WORKER + indexes[k], &sum);
+            if (h->samples == 0 && sum.requests == 0)
+                continue;
+            sbuf_adds(b->out, comma);
+            comma = ",";
+            add_worker(b, i, h, &sum);
         }
         free(list);
     }
     sbuf_adds(b->out, "]}");
     tally_fini(&sum);
+    free(indexes);
 }
 
 /* ---- all of it ---- */

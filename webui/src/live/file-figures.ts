@@ -138,8 +138,8 @@ export class FileFigures implements Figures {
     }), step);
   }
 
+  /** Counts are those of the windows; means are by how often a worker told of itself in each. */
   private workers(from: number, to: number): RangeWorker[] {
-    const step = this.report.workers_series.step;
     const all = new Map<number, (number | null)[][]>();
     for (const point of this.report.workers_series.points) {
       if (point[0]! < from || point[0]! >= to) continue;
@@ -148,14 +148,15 @@ export class FileFigures implements Figures {
       if (list) list.push(point);
       else all.set(index, [point]);
     }
-    const known = (points: (number | null)[][], i: number): number[] => points.map((point) => point[i]).filter((v): v is number => v !== null && v !== undefined);
-    const mean = (values: number[]): number | null => (values.length > 0 ? values.reduce((a, b) => a + b, 0) / values.length : null);
-    const most = (values: number[]): number | null => (values.length > 0 ? Math.max(...values) : null);
-    const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0) * step;
-    return [...all].map(([index, points]) => [
-      index, Math.round(sum(known(points, 3))), Math.round(sum(known(points, 4))), mean(known(points, 5)),
-      most(known(points, 6)), most(known(points, 7)), mean(known(points, 2)),
-    ]);
+    return [...all].sort(([a], [b]) => a - b).map(([index, points]) => {
+      const sum = (i: number): number => points.reduce((n, point) => n + point[i]!, 0);
+      const mean = (i: number): number | null => (sum(9) > 0 ? points.reduce((n, point) => n + (point[i] ?? 0) * point[9]!, 0) / sum(9) : null);
+      const most = (i: number): number | null => {
+        const known = points.map((point) => point[i]).filter((v): v is number => v !== null && v !== undefined);
+        return known.length > 0 ? Math.max(...known) : null;
+      };
+      return [index, sum(10), sum(11), mean(5), most(6), most(7), mean(2)];
+    });
   }
 
   async series(ask: SeriesAsk): Promise<SeriesTable> {

@@ -34,7 +34,7 @@ const report = {
   failures_windows: { step: 10, rows: [[10, 20, 7, 1]] }, exceptions: [], events: [], saturated: [[12, 14, 0, "hot"]], script: null,
   samples: { kinds: [["POST", "/a/y", "boom", [{ at: 12 }]], ["POST", "/a/y", null, [{ at: 13 }]]], left_out: 0 },
   logs: { seq: 9, first: 8, dropped: 0, lines: [[8, 1, "INFO", "master", "a", "one", 1], [9, 2, "INFO", "master", "a", "two", 1]] },
-  workers_series: { step: 10, points: [[0, 0, 5, 1, 0, 40, 50, 3, 1e6], [10, 0, 5, 1, 0.1, 60, 90, 30, 1e6]] },
+  workers_series: { step: 10, points: [[0, 0, 5, 1, 0, 40, 50, 3, 1e6, 10, 10, 0], [10, 0, 5, 1, 0.1, 60, 90, 30, 1e6, 10, 10, 1], [20, 0, 2, 4.5, 0, 20, 30, 1, 1e6, 2, 9, 0], [20, 1, null, 0.5, 0, null, null, null, 0, 0, 1, 0]] },
 } as unknown as Report;
 const figures = new FileFigures(report);
 const byId = (rows: (number | null)[][], id: number): (number | null)[] | undefined => rows.find((row) => row[0] === id);
@@ -58,6 +58,12 @@ describe("a recorded run", () => {
     expect((await lost.range(0, 20)).valid).toBe(false);
     expect([(await lost.range(1, 9)).valid, (await lost.range(11, 19)).lost]).toEqual([true, [[12, 14, "w"]]]);
     expect(late.workers).toEqual([[0, 10, 1, 60, 90, 30, 5]]);
+  });
+  it("counts what each worker did, in a last window that is short too", async () => {
+    const { workers } = await new FileFigures({ ...report, to: 22 } as unknown as Report).range(0, 22);
+    expect(workers.map(([index, requests, failures]) => [index, requests, failures])).toEqual([[0, 29, 1], [1, 1, 0]]);
+    expect(workers[0]![6]).toBeCloseTo((5 * 20 + 2 * 2) / 22);
+    expect(workers[1]!.slice(3)).toEqual([null, null, null, null]);
   });
   it("finds the requests of a failure and of a row, and the log lines, where the file has them", async () => {
     expect(await figures.samples({ kind: 7 })).toEqual([{ at: 12 }]);
