@@ -70,8 +70,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     f->engine->counters.heads_plain += name_len + value_len;
     if (stream_header(f, name, name_len, value, value_len))
         return 0;
+    struct h2 *h = arg;
     h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
-    stream_note(arg, f);
+    stream_note(h, f);
+    if (!h->conn->is_unusable)
+        pool_retire(h->conn); /* the head may have no end, and with it the connection ends */
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
