@@ -134,10 +134,11 @@ def test_an_image_needs_only_what_its_layers_have(tmp_path):
 FAILING = "PY_COMPLETE=sh -c 'echo a test failed; echo 3 passed, 1 failed; exit 1'"
 
 
-def run_make(folder, *words, **more):
+def run_make(folder, *words, quit_is=signal.SIG_DFL):
+    """quit_is: what SIGQUIT is to it, whatever it is to who runs the tests."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(["make", "--no-print-directory", *words], cwd=folder, env=env, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False, **more)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False, preexec_fn=lambda: signal.signal(signal.SIGQUIT, quit_is))
 
 
 def test_a_clone_that_was_moved_and_its_last_line_when_tests_failed(tmp_path):
@@ -160,5 +161,5 @@ def test_failed_tests_are_a_code_also_where_a_shell_put_make_into_the_background
     for each in ROOT.iterdir():
         if each.name not in ("build", ".git"):
             (tmp_path / each.name).symlink_to(each)
-    done = run_make(tmp_path, "unit", "UNIT_B=", FAILING, preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_IGN))
+    done = run_make(tmp_path, "unit", "UNIT_B=", FAILING, quit_is=signal.SIG_IGN)
     assert done.returncode != 0 and "3 passed, 1 failed" in done.stdout.splitlines(), done.stdout
