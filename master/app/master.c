@@ -471,6 +471,7 @@ static void fini(struct master *m)
     script_forget_tick(&m->nodes);
     mail_fini(&m->nodes.inbox.mail);
     machine_fini(&m->machine);
+    retry_fini(m); /* its thread may log */
     bridge_free(m->bridge);
     node_logs_detach();
     node_logs_free(m->node_logs);
@@ -480,7 +481,6 @@ static void fini(struct master *m)
     gates_fini(m);
     receivers_fini(m);
     spans_fini(m);
-    retry_fini(m);
     baseline_fini(m);
     repeat_fini(m);
     plans_fini(m);

@@ -192,16 +192,21 @@ static bool is_wanted(const struct master *m)
            m->machine.run.time_limit_at > 0 && run_is_active(&m->machine.run);
 }
 
-/* Whatever was known of the run before is no longer of interest. */
+/* What was known of the run before is no longer of interest; but a comparison that is still on is
+ * not waited for. */
 static struct retry *of_run(struct master *m)
 {
     if (!m->judging.retry)
         m->judging.retry = mem_zalloc(sizeof *m->judging.retry);
     struct retry *r = m->judging.retry;
-    if (r->run_number != m->machine.run.number) {
+    const bool is_of_before = r->run_number != m->machine.run.number;
+    if (r->glance && __atomic_load_n(&r->glance->is_done, __ATOMIC_ACQUIRE)) {
+        if (!is_of_before && is_wanted(m))
+            take_glance(m);
         end_glance(r);
-        *r = (struct retry){.run_number = m->machine.run.number};
     }
+    if (is_of_before && !r->glance)
+        *r = (struct retry){.run_number = m->machine.run.number};
     return r;
 }
 
@@ -210,11 +215,6 @@ void retry_second(struct master *m)
     if (!m->judging.baseline || !baseline_gate(m)->retries)
         return;
     struct retry *r = of_run(m);
-    if (r->glance && __atomic_load_n(&r->glance->is_done, __ATOMIC_ACQUIRE)) {
-        if (is_wanted(m))
-            take_glance(m);
-        end_glance(r);
-    }
     const double limit = m->machine.run.time_limit_at;
     if (r->glance || !is_wanted(m) || left_s(m) > BEFORE_END_S || limit <= r->asked_for)
         return;
