@@ -86,6 +86,13 @@ def test_requests_are_throttled_over_all_workers(tmp_path, processes):
     assert summary["total"]["requests"] == came and 50 < came <= 200 + 9, ended.describe()
 
 
+def test_workers_without_a_user_take_nothing_of_a_throttle(tmp_path):
+    with queue(8, 0.001) as url:
+        summary, ended = summary_of(tmp_path, url, "--processes", 3, "--scenario", "a:ramping-vus:start_users=1,stages=2s:1,0s:2,2s:2,throttle=50/s")
+        came = len(truth(url)["came"])
+    assert summary["total"]["requests"] == came and 150 < came <= 200 + 3, ended.describe()
+
+
 def test_the_target_sees_a_poisson_process(tmp_path):
     """Gaps between arrivals of rate r are exponential: as far from it as 1 % of true samples are, and as the generator was late."""
     with queue(50, 0) as url:

@@ -30,10 +30,12 @@ def steps(stages):
 
 
 class Loop:
-    def __init__(self, runner, scenario, ration=None):
-        """ration: of its iterations (_limits.py), if there are only so many."""
+    def __init__(self, runner, scenario, ration=None, throttle=None):
+        """ration: of its iterations (_limits.py), if there are only so many; throttle: of its requests."""
         self._runner = runner
         self._ration = ration
+        self._throttle = throttle
+        self._paced = None  # the throttle's share
         self._made = 0
         if ration is not None:
             ration.changed = self._changed_by_others
@@ -55,6 +57,7 @@ class Loop:
         if self._zero is None:
             self._zero = time.monotonic() - elapsed_s
             self._greenlet = gevent.spawn(self._run)
+        self._pace()
 
     def change(self):
         """The scenario has other stages: what they have in common is behind us."""
@@ -79,7 +82,16 @@ class Loop:
                 else:
                     gevent.sleep(min(left, _PAUSE_AFTER_FAILURE_S))
             self._users = users
+            self._pace()
         self._reach(is_over=True)
+
+    def _pace(self):
+        """A worker without a user has no slot of the throttle: others' users would send too little. Who leaves keeps to the old share."""
+        offset, stride = self._share
+        parts = stride if self._scenario.is_each else min(stride, self._users)
+        if self._throttle is not None and offset < parts and (offset, parts) != self._paced:
+            self._paced = offset, parts
+            self._throttle.follow(time.monotonic() - self._zero - self._scenario.start_s, offset, parts)
 
     def _reach(self, is_over=False):
         """Makes users, or lets the newest ones go. False: not all could be made."""

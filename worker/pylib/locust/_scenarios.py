@@ -45,8 +45,8 @@ class Scenarios:
         self._pieces = []  # of workers that are gone: those of each message
         self._rations = {one: self._make_ration(one, functools.partial(ask, at))
                          for at, one in enumerate(self._all) if one.iterations}
-        self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
         self._throttles = {one: _katydid.Throttle(one.throttle) for one in own if one.throttle}
+        self._loops = {one: Loop(runner, one, self._rations.get(one), self._throttles.get(one)) for one in own if not one.is_open}
         self.limit_all()
         for one in own:
             for user_class, _ in self._parts_of(one):
@@ -121,11 +121,11 @@ class Scenarios:
         that are gone had left: (scenario, first, step, count, is_unsure)."""
         is_alone = all(one.is_open and not one.is_of_all for one in self._all)
         for one, (first, offset, stride) in zip(self._all, shares):
-            if one in self._throttles:
-                self._throttles[one].follow(elapsed_s - one.start_s, offset, stride)
             if one in self._loops:
                 self._loops[one].follow(elapsed_s, offset, stride)
-            elif one.is_open:
+            elif one in self._throttles:
+                self._throttles[one].follow(elapsed_s - one.start_s, offset, stride)
+            if one.is_open:
                 one.share(first, offset, stride)
                 one.begin(elapsed_s, is_alone)
                 self._end_surplus(one)
