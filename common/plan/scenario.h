@@ -79,6 +79,7 @@ struct scenario {
         int64_t unit_ns, duration_ns, max_duration_ns, level_ns;
         uint32_t given; /* bits */
         bool is_k6;     /* phase */
+        bool is_later;  /* stages before the first one were given, and are gone */
         enum arrivals_kind spread;
     } keys;
 };

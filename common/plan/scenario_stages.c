@@ -61,6 +61,7 @@ static bool begin_later(struct scenario *s, struct ramp_rate level, char **why)
     free(s->keys.stages);
     s->keys.stages = stages;
     s->keys.from_stage = 0;
+    s->keys.is_later = true;
     s->keys.given &= ~(1u << SCENARIO_FROM_STAGE | 1u << SCENARIO_RATE);
     ramp_fini(&s->ramp);
     s->is_endless = false;

@@ -125,6 +125,12 @@ static bool begin_later(const struct plan_list *l, const char *given, char **why
     sbuf_fini(&name);
     if (!is_good)
         return false;
+    if (s->keys.is_later) {
+        sbuf_addf(&text, "--from-stage: scenario '%s' does not begin with its first stage as it is",
+                  s->name);
+        *why = sbuf_take(&text);
+        return false;
+    }
     scenario_write(s, &text);
     sbuf_addf(&text, ",from_stage=%s", equals ? equals + 1 : given);
     return rewrite(s, &text, why) || refuse_by("--from-stage", why);

@@ -126,6 +126,8 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--stages", "1m:5,1m:9", "--from-stage", "3"], "--from-stage: scenario 'stages': from_stage=3: there are not so many stages"),
     (["--stages", "1m:5,1m:9", "--from-stage", "buy=2"], "--from-stage: there is no scenario 'buy': there is stages"),
     (["--stages", "1m:5", "--scenario", "b:ramping-vus:stages=1m:5", "--from-stage", "1"], "--from-stage: write NAME=NUMBER of one of b, stages"),
+    (["--scenario", "b:ramping-vus:stages=1m:5,1m:9,1m:2,from_stage=2", "--from-stage", "2"], "'b' does not begin with its first stage as it is"),
+    (["--stages", "1m:5,1m:9,1m:2", "--from-stage", "2", "--from-stage", "2"], "'stages' does not begin with its first stage as it is"),
     (["--scenario", "b:constant-vus:users=5,from_stage=2"], "scenario 'b': from_stage goes with stages"),
     (["--scenario", "b:ramping-vus:stages=1m:5,spawn_rate=2"], "scenario 'b': spawn_rate goes with constant-vus"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario-only", "c"], "--scenario-only: there is no scenario 'c': there is b"),
