@@ -159,14 +159,17 @@ static bool is_of_script(const struct master *m)
     return is_there;
 }
 
+/* By the name that the run's rows have there. */
 static void tell_link(const struct master *m)
 {
     const struct options *o = m->o;
+    const char *file = m->nodes.host.script.locustfile;
+    file = file ? file : o->locustfile;
     struct sbuf link = {0};
     if (!o->grafana_url || !m->receivers.writes_timescale)
         return;
     sbuf_addf(&link, "%s&var-testplan=", o->grafana_url);
-    http_add_query(&link, o->override_plan_name ? o->override_plan_name : o->locustfile);
+    http_add_query(&link, o->override_plan_name ? o->override_plan_name : file);
     log_info(MAIN_LOGGER, "Follow test run here: %s&from=%.0f&to=now", link.data,
              master_now().unix_time * 1e3);
     sbuf_fini(&link);

@@ -204,6 +204,8 @@ def test_the_options_of_locust_plugins_say_where(tmp_path):
         (row,) = server.rows("SELECT testplan, env, description, changeset_guid, profile_name FROM testrun")
         assert row == {"testplan": "my shop", "env": "staging", "description": "it's a test", "changeset_guid": "abc", "profile_name": "night"}
         assert re.search(r"Follow test run here: http://grafana/d/x\?y=1&var-testplan=my%20shop&from=\d{13}&to=now", run.stderr), run.describe()
+        away = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 1, "--timescale", "--pghost", "127.0.0.1", "--pgport", 1, "--grafana-url", "http://grafana/?", cwd=tmp_path)
+        assert f"/?&var-testplan={Path(file).name}&from=" in away.stderr, away.describe()
     bad = run_katydid("-f", "x.py", "--headless", "--timescale", "--pgpassword", "s3cret", cwd=tmp_path)
     assert bad.code == 2 and "set PGPASSWORD" in bad.stderr and "s3cret" not in bad.stderr, bad.describe()
     own = USER + """
