@@ -217,6 +217,8 @@ OPENAI = """
             assert kinds.count("response.output_text.delta") == 5, kinds
             with self.client.rename_request("whole"):
                 assert self.client.chat.completions.create(model="plain", messages=say, max_tokens=10).choices[0].message.content
+            with self.client.rename_request("odd"):
+                list(self.client.chat.completions.create(model="odd", messages=say, max_tokens=10, stream=True, stream_options={"include_usage": True}))
             with self.client.rename_request("breaks"):
                 try:
                     list(self.client.chat.completions.create(model="breaks", messages=say, max_tokens=10, stream=True))
@@ -233,6 +235,6 @@ def test_streams_of_the_package_openai(url):
         run = run_katydid("-f", file, "--headless", "-u", 1, "-t", 5, env=env)
     assert "AssertionError" not in run.stderr, run.describe()
     told = {name: rest for name, *rest in (json.loads(line[5:]) for line in run.stdout.splitlines() if line.startswith("TOLD "))}
-    assert [told[name][1:] for name in ("chat", "responses", "whole")] == [[10, "None"]] * 3, told
+    assert [told[name][1:] for name in ("chat", "responses", "whole", "odd")] == [[10, "None"]] * 4, told
     assert told["breaks"][1:] == [0, "too much to do"], told
     assert told["chat"][0] >= 100 and told["responses"][0] >= 100, "to the last piece"

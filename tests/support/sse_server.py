@@ -157,6 +157,8 @@ def pieces(asked, path):
     else:
         is_chat = path == "/v1/chat/completions"
         about = {"id": "1", "object": "chat.completion.chunk" if is_chat else "text_completion", "created": 1, "model": model}
+        if model == "odd":
+            about["response"] = "a text of its own"
         if is_chat:
             yield None, {**about, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
         for i, text in enumerate(texts):

@@ -109,8 +109,9 @@ def _last_words(tail):
             data = json.loads(line[6:])
         except ValueError:
             continue
-        tokens = _output_tokens(data) or _output_tokens(data.get("response")) or tokens
-        if said := data.get("error") or (data.get("response") or {}).get("error"):
+        whole = data.get("response")
+        tokens = _output_tokens(data) or _output_tokens(whole) or tokens
+        if said := data.get("error") or (whole.get("error") if isinstance(whole, dict) else None):
             error = openai.OpenAIError(said.get("message") if isinstance(said, dict) else str(said))
     return tokens, error
 
