@@ -15,6 +15,8 @@
 
 #define FILE_MOST (16 << 20)
 #define JSON_MOST (128u << 20)
+#define LISTS_MOST 1000000 /* each takes 130 bytes of memory; a value 40 */
+#define VALUES_MOST 40000000
 #define BLOCK_BEGINS "id=\"katydid-report\">"
 
 /* ---- the file ---- */
@@ -86,8 +88,19 @@ static bool inflate_into(struct sbuf *out, const struct sbuf *packed)
     return rc == Z_STREAM_END;
 }
 
-/* The JSON in it; NULL: it is no report. */
-static json_t *block_of(const struct sbuf *file)
+/* What is packed well may take some thousand times as much memory. */
+static bool is_small(const struct sbuf *text)
+{
+    size_t lists = 0, values = 0;
+    for (size_t i = 0; i < text->len; i++) {
+        lists += text->data[i] == '[' || text->data[i] == '{';
+        values += text->data[i] == ',';
+    }
+    return lists <= LISTS_MOST && values <= VALUES_MOST;
+}
+
+/* The JSON in it; NULL: it is no report, or one of which nobody would have the memory. */
+static json_t *block_of(const struct sbuf *file, bool *is_large)
 {
     struct sbuf packed = {0}, text = {0};
     json_t *block = NULL;
@@ -96,8 +109,11 @@ static json_t *block_of(const struct sbuf *file)
     if (begin)
         begin += sizeof BLOCK_BEGINS - 1;
     const char *end = begin ? memchr(begin, '<', file->len - (size_t)(begin - file->data)) : NULL;
-    if (end && add_of_base64(&packed, begin, (size_t)(end - begin)) && inflate_into(&text, &packed))
-        block = json_loadb(text.data ? text.data : "", text.len, 0, NULL);
+    const bool is_there = end && add_of_base64(&packed, begin, (size_t)(end - begin)) &&
+                          inflate_into(&text, &packed) && text.len > 0;
+    *is_large = text.len > JSON_MOST || (is_there && !is_small(&text));
+    if (is_there && !*is_large)
+        block = json_loadb(text.data, text.len, 0, NULL);
     sbuf_fini(&packed);
     sbuf_fini(&text);
     return block;
@@ -244,10 +260,12 @@ struct stored *report_read(const char *path, char **why)
         sbuf_fini(&file);
         return NULL;
     }
-    json_t *block = block_of(&file);
+    bool is_large;
+    json_t *block = block_of(&file, &is_large);
     sbuf_fini(&file);
     if (!block) {
-        *why = sbuf_words("%s: this is no report of a run", path);
+        *why =
+            sbuf_words(is_large ? "%s: it is too large" : "%s: this is no report of a run", path);
         return NULL;
     }
     struct stored *s = mem_zalloc(sizeof *s);

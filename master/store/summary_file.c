@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -142,13 +143,19 @@ static json_t *load(const char *path, char **why)
         return NULL;
     }
     json_t *all = NULL;
-    if (!S_ISREG(about.st_mode))
+    FILE *file = fdopen(fd, "r"); /* jansson reads a descriptor byte by byte */
+    if (!file)
+        *why = sbuf_words("%s: %s", path, strerror(errno));
+    else if (!S_ISREG(about.st_mode))
         *why = sbuf_words("%s: this is no file", path);
     else if (about.st_size > BYTES_MAX)
         *why = sbuf_words("%s: it is too large", path);
-    else if (!(all = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error)))
+    else if (!(all = json_loadf(file, JSON_REJECT_DUPLICATES, &error)))
         *why = sbuf_words("%s: line %d: it is no good JSON: %s", path, error.line, error.text);
-    close(fd);
+    if (file)
+        fclose(file);
+    else
+        close(fd);
     return all;
 }
 

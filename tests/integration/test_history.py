@@ -1,6 +1,8 @@
 """Runs that are stored: by whom, how much of them when the master is gone, and what `katydid runs` and `compare` say of them."""
 
+import base64
 import csv
+import gzip
 import json
 import os
 import re
@@ -172,6 +174,9 @@ def test_summaries_of_other_machines_are_compared_too(tmp_path):
     assert row[:2] == ["GET", "/buy"] and row[3:7] == row[7:11], report
     (tmp_path / "other.html").write_text('<script id="katydid-report">AAAA</script>')
     assert "this is no report of a run" in compare(tmp_path / "other.html", "latest", "--history", tmp_path / "b").stderr
+    many = gzip.compress(b'{"a":[' + b"[]," * 20_000_000 + b"[]]}")  # 80 KB, and 3 GB of memory
+    (tmp_path / "many.html").write_text(f'<script id="katydid-report">{base64.b64encode(many).decode()}</script>')
+    assert "many.html: it is too large" in compare(tmp_path / "many.html", "latest", "--history", tmp_path / "b").stderr
     (tmp_path / "other.json").write_text("{}")
     assert "this is no file of --summary" in compare(tmp_path / "other.json", "latest", "--history", tmp_path / "b").stderr
     page = compare(tmp_path / "a.json", tmp_path / "b.json", "--force", "--html", "--history", tmp_path / "none").stdout
