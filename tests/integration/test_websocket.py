@@ -133,6 +133,7 @@ def test_a_message_and_its_answer_are_a_request(run):
             assert others == ["noise", "noise", {"other": 1}], others
         with someone.ws.connect("/mute", name="mute") as ws:
             raises(WebSocketTimeoutException, lambda: ws.request("hello", timeout=0.05))
+            raises(TypeError, lambda: ws.request("hello", match={"id": 1}, timeout=0.05), "match is a function")
         ws = someone.ws.connect("/end", name="end")
         raises(WebSocketConnectionClosedException, lambda: [ws.request("hello") for _ in range(2)])
         seen = rows()
@@ -190,6 +191,7 @@ def test_handshakes_that_fail(run):
         raises(ConnectionRefusedError, lambda: connect("ws://127.0.0.1:1/", name="nobody"))
         raises(WebSocketAddressException, lambda: connect("ws://nowhere.invalid/", name="nowhere"))
         raises(ValueError, lambda: connect("ftp://127.0.0.1/", name="never"))
+        raises(TypeError, lambda: connect("/echo", subprotocols="v1"), "['v1']")
         told = failures()
         assert len(told) == 12 and "404" in told["connect /404"] and "Refused" in told["connect nobody"], told
         assert all(row["num_failures"] == row["num_requests"] == 1 for row in rows().values() if row["name"] != "connect /extension"), rows()

@@ -84,5 +84,16 @@ class ABNF:
         return ABNF(fin, 0, 0, 0, opcode, 1, data)
 
 
+def check_match(match):
+    """A thing that cannot be called would be true of no message, and the request would wait for ever."""
+    if match is not None and not callable(match):
+        raise TypeError(f"match is a function of a message, not {match!r}")
+
+
+def check_subprotocols(subprotocols):
+    if isinstance(subprotocols, str):
+        raise TypeError(f"subprotocols is a list, not {subprotocols!r}: [{subprotocols!r}]")
+
+
 EXCEPTIONS = [name for name in dir() if name.endswith("Exception") and name.startswith("WebSocket")]
 STATUSES = [name for name in dir() if name.startswith("STATUS_")]

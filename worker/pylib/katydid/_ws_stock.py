@@ -56,6 +56,7 @@ class WebSocket(websocket.WebSocket if websocket else object):
 
     def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
         """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one."""
+        _ws_names.check_match(match)
         is_json = not isinstance(message, (str, bytes, bytearray, memoryview))
         limit = self.gettimeout() if timeout is None else timeout
         began, name = perf_counter(), name or self._name
@@ -119,6 +120,7 @@ def connect(user, url="", *, name=None, headers=None, subprotocols=None, timeout
     """Opens a WebSocket with the user's cookies."""
     if websocket is None:
         raise RuntimeError("WebSocketUser needs the package websocket-client under stock Locust: pip install websocket-client")
+    _ws_names.check_subprotocols(subprotocols)
     name, began, full = name or url or "/", perf_counter(), _url(user, url)
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in getattr(user.client, "cookies", ()))
     socket = WebSocket()

@@ -20,7 +20,13 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import default_headers
 
 from . import _ws_handshake as handshake
-from ._ws_names import WebSocketConnectionClosedException, WebSocketException, WebSocketTimeoutException
+from ._ws_names import (
+    WebSocketConnectionClosedException,
+    WebSocketException,
+    WebSocketTimeoutException,
+    check_match,
+    check_subprotocols,
+)
 from ._ws_socket import Socket
 
 DEFAULT_HEADERS = dict(default_headers())
@@ -35,6 +41,7 @@ class WebSocket(Socket):
     def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
         """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one. A row.
         What is no text and no bytes is sent as JSON, and then messages are JSON for match() and the caller."""
+        check_match(match)
         is_json = not isinstance(message, (str, bytes, bytearray, memoryview))
         limit = self.timeout if timeout is None else timeout
         return self._request(message, match, name, limit, tags, context, self.on_message, is_json)
@@ -216,6 +223,7 @@ def connect(user, url="", *, name=None, subprotocols=None, headers=None, cookies
     """Opens a WebSocket with the user's cookies, auth and TLS settings (docs/websocket.md says what each argument is)."""
     if compression not in (None, False, True, "deflate"):
         raise ValueError(f"compression is 'deflate' or None, not {compression!r}")
+    check_subprotocols(subprotocols)
     session = user.client
     name = name or url or "/"
     label = f"connect {name}"
