@@ -366,6 +366,12 @@ def test_what_cannot_be_said(run):
             except TypeError:
                 continue
             raise AssertionError(bad)
+        for kind in "stream_unary", "stream_stream":
+            try:
+                getattr(channel(), kind)("/t.T/Echo")(5)
+            except TypeError:
+                continue
+            raise AssertionError(kind)
         for target in "unix:/tmp/x", "host:0", "host:99999", "", "host:port":
             try:
                 insecure_channel(target)

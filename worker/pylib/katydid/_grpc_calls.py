@@ -240,7 +240,7 @@ class StreamCall(_Ending, _Asked, Future):
 
 def feed(call, requests, serialize):
     """Gives the call its requests, as there is room for them, in a greenlet of its own."""
-    return gevent.spawn(_feed, call, iter(requests), serialize)
+    return gevent.spawn(_feed, call, requests, serialize)
 
 
 def _feed(call, requests, serialize):

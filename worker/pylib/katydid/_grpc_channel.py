@@ -134,6 +134,7 @@ class UnaryStream(_katydid.GrpcMethod):
 
 class StreamUnary(_katydid.GrpcMethod):
     def _begin(self, requests, args, kwargs):
+        requests = iter(requests)  # before a call is begun: what is no stream makes none
         call = self._start(requests, *args, **kwargs)
         return call, feed(call, requests, self._serialize)
 
@@ -154,8 +155,9 @@ class StreamUnary(_katydid.GrpcMethod):
 
 class StreamStream(_katydid.GrpcMethod):
     def __call__(self, request_iterator, *args, **kwargs):
-        call = self._start(request_iterator, *args, **kwargs)
-        return StreamCall(call, feed(call, request_iterator, self._serialize))
+        requests = iter(request_iterator)
+        call = self._start(requests, *args, **kwargs)
+        return StreamCall(call, feed(call, requests, self._serialize))
 
 
 def insecure_channel(target, options=None, compression=None, **kwargs):
