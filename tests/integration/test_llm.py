@@ -107,6 +107,19 @@ def test_errors_in_place_of_an_answer_and_within_it(run):
     """)
 
 
+def test_answers_of_another_form_are_failures_and_counted(run):
+    run("""
+        for name in "chat", "complete":
+            for model in "null", "number", "list", "deep":
+                a = WAYS[name](model=model, name=model)
+                wanted = "an event that is no JSON" if model == "deep" else "an event of another form"
+                assert str(a.error) == wanted and told[-1]["exception"] is a.error and told[-1]["name"] == model, (model, a.error)
+            a = WAYS[name](model="words", name="words")
+            assert a.ok and a.tokens_out == 10 and a.tokens_in == 11, (a.error, a.tokens_out)
+        assert len(told) == 2 * 5
+    """)
+
+
 def test_connections_are_used_again(run, url):
     before = get_json(url + "/seen")["connections"]
     run("""

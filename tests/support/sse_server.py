@@ -120,6 +120,13 @@ MODELS = {
     "quota": (answer("429 Too Many Requests", "application/json", '{"error": {"message": "slow down", "type": "rate_limit"}}')),
     "unknown": ANSWERS["/json"],  # a 200 with an error
 }
+ODD = {  # what is JSON, and no piece of an answer
+    "null": {"choices": [None]},
+    "number": {"choices": 5},
+    "list": {"choices": [{"delta": {"content": ["a"]}, "text": ["a"]}]},
+    "deep": [],  # said as text: deeper than json goes
+    "words": {"choices": [], "usage": {"prompt_tokens": "eleven", "completion_tokens": "ten"}},
+}
 TOKENS_IN, CACHED = 11, 4
 
 
@@ -168,6 +175,8 @@ def pieces(asked, path):
             if model == "breaks" and i == 1:
                 yield None, {"error": fails["error"]}
                 return
+            if model in ODD and i == 1:
+                yield None, ODD[model]
         if model != "stops":
             yield None, {**about, "choices": [{"index": 0, **({"delta": {}} if is_chat else {"text": ""}), "finish_reason": "stop"}]}
             if asked.get("stream_options", {}).get("include_usage") and model != "silent":
@@ -206,6 +215,7 @@ async def ask_model(writer, path, asked):
             pause_s = 0.02
             continue
         text = data if data is DONE else json.dumps(data)
+        text = "[" * 100_000 if data is ODD["deep"] else text
         await say(writer, chunk(f"{f'event: {kind}' + chr(10) if kind else ''}data: {text}\n\n".encode()))
     await say(writer, b"0\r\n\r\n")
 

@@ -66,9 +66,9 @@ class Answer:
         self.finish_reason = reason or self.finish_reason
 
     def count(self, tokens_in, tokens_out, cached):
-        self.tokens_in = self.tokens_in if tokens_in is None else tokens_in
-        self.tokens_out = self.tokens_out if tokens_out is None else tokens_out
-        self.tokens_cached = self.tokens_cached if cached is None else cached
+        for name, number in ("tokens_in", tokens_in), ("tokens_out", tokens_out), ("tokens_cached", cached):
+            if isinstance(number, (int, float)):
+                setattr(self, name, number)
 
     # ---- for the client
 
@@ -129,8 +129,19 @@ def _said(response):
     """The error that an answer tells of as JSON."""
     try:
         return error_of(json.loads(response.text or "null"))
-    except (ValueError, AttributeError):  # no JSON; no answer at all
+    except (ValueError, RecursionError, AttributeError):  # no JSON; no answer at all
         return None
+
+
+def _read(form, event, data, answer):
+    """Adds what the service says; the error that it tells of, or is."""
+    if not isinstance(data, dict):
+        return None
+    try:
+        form.read(event, data, answer)
+    except (TypeError, AttributeError):  # a list where a text belongs, and the like
+        return ModelError("an event of another form" if event else "an answer of another form")
+    return answer.error
 
 
 @functools.cache
@@ -205,12 +216,10 @@ class Client:
             return
         try:
             data = event.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             answer.error = ModelError("an event that is no JSON")
             return
-        answer.error = error_of(data)
-        if answer.error is None and isinstance(data, dict):
-            form.read(event, data, answer)
+        answer.error = error_of(data) or _read(form, event, data, answer)
 
     def _whole(self, form, answer, path, headers, body):
         with self._user.client.request("POST", path, name=answer.name, json=body, headers=headers, catch_response=True) as response:
@@ -226,13 +235,12 @@ class Client:
     def _read_whole(form, response, answer):
         try:
             data = json.loads(response.text or "null")
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         said = error_of(data)
         if said is not None or response.status_code != 200 or not isinstance(data, dict):
             return said or response.error or ModelError(f"status {response.status_code} without an answer")
-        form.read(None, data, answer)
-        return answer.error
+        return _read(form, None, data, answer)
 
 
 def _count(answer, slo):
