@@ -86,6 +86,11 @@ def test_errors_are_failures_whatever_the_status(run):
             assert "Cannot query field" in failures()["Invalid"]
             assert not s.graphql("query Odd { x }").ok and not s.graphql(HERO, url="/html", name="html").ok
             assert failures()["Odd"] == failures()["html"] == "GraphQLError('an answer that is none of GraphQL')"
+            assert not s.graphql(HERO, url="/deep", name="deep").ok and failures()["deep"] == failures()["html"]
+            for url in "/single", "/short", "/deep", "/refused":
+                answers = katydid.graphql_batch(s, [HERO, HERO], url=url, name=f"batch {url}")
+                assert len(answers) == 2 and not any(answer.ok for answer in answers), url
+                assert ("no batches" if url == "/refused" else "none of GraphQL") in failures()[f"batch {url}"], failures()
         assert rows()["POST", "Broken"]["num_failures"] == 2
         s = HttpSession("http://127.0.0.1:1", events.request, None)
         s.trust_env = False

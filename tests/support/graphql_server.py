@@ -17,6 +17,7 @@ OPERATIONS = {
     "Partly": lambda asked: {"errors": [{"message": "too slow", "path": ["friends"]}], "data": {"hero": {"name": "R2-D2"}, "friends": None}},
     "Odd": lambda asked: {"status": "fine"},
 }
+OTHERS = {"/html": b"<p>please log in", "/deep": b"[" * 100_000, "/single": b'{"data": {}}', "/short": b'[{"data": {}}]', "/refused": b'{"errors": [{"message": "no batches"}]}'}
 known, seen = {}, []
 
 
@@ -52,8 +53,8 @@ class GraphQL(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/html":
-            self.say(200, None, b"<p>please log in")
+        if self.path in OTHERS:
+            self.say(200, None, OTHERS[self.path])
             return
         if self.headers["Content-Type"].startswith("multipart/form-data"):
             fields = form(self.headers, body)

@@ -101,7 +101,7 @@ def _send(client, method, url, name, judge, options):
     with client.request(method, url, name=name, headers=headers, catch_response=True, **options) as response:
         try:
             said = json.loads(response.text or "null")
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         answer = judge(response, said)
         parts = answer if isinstance(answer, list) else [answer]
@@ -171,7 +171,8 @@ def graphql_batch(client, operations, name=None, url="/graphql", allow_partial=F
     asked = [_asked(*(one + (None,) * (3 - len(one)) if isinstance(one, tuple) else (one, None, None)), None) for one in operations]
 
     def judge(response, said):
-        said = said if isinstance(said, list) and len(said) == len(asked) else [said if isinstance(said, dict) else None] * len(asked)
+        if not isinstance(said, list) or len(said) != len(asked):  # errors of the whole; else nobody's answer
+            said = [said if isinstance(said, dict) and said.get("errors") else None] * len(asked)
         return [GraphQLResponse(response, one, allow_partial) for one in said]
 
     options["json"] = [sent for _, sent in asked]
