@@ -123,9 +123,10 @@ def test_a_message_and_its_answer_are_a_request(run):
             assert ws.request("text") == "text"
             assert ws.request(b"bytes", name="b") == b"bytes"
             assert ws.request({"id": 5}, match=lambda m: m["id"] == 5, name="op", timeout=5) == {"id": 5}
-        with someone.ws.connect("/noise", name="noise") as ws:
+        with someone.ws.connect("/noise", name="noise", messages=True) as ws:
             assert ws.request({"id": 3}, match=lambda m: m["id"] == 3, name="found", timeout=5) == {"id": 3}
             assert [ws.recv() for _ in range(3)] == ["noise", "noise", '{"other": 1}']
+        assert rows()["WS", "message noise"]["num_requests"] == 4, "what was no answer counts once"
         with someone.ws.connect("/noise", name="noise") as ws:
             others = []
             ws.on_message = others.append

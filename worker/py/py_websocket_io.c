@@ -88,7 +88,7 @@ struct ws_message *websocket_next(struct websocket *s, double seconds)
         websocket_raise(websocket_end_error(s));
     if (!m && s->ws)
         m = wait_message(s, seconds);
-    if (m && m->opcode < WS_CLOSE && s->session &&
+    if (m && m->opcode < WS_CLOSE && !m->was_taken && s->session &&
         websocket_count(s, false, m->len, m->wire_bytes) < 0) {
         ws_message_free(m);
         m = NULL;

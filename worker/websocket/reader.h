@@ -21,6 +21,7 @@ struct ws_message {
     uint64_t wire_bytes; /* of its frames, heads included */
     size_t len;
     uint8_t opcode;
+    bool was_taken; /* and put back */
     char bytes[];
 };
 void ws_message_free(struct ws_message *m); /* accepts NULL */

@@ -589,6 +589,7 @@ void ws_put_back(struct ws *w, struct ws_message *m)
 {
     HANDLE_IS(w, WS_TAG);
     m->next = w->first;
+    m->was_taken = true;
     if (!w->first)
         w->last = &m->next;
     w->first = m;
