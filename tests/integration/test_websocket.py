@@ -286,6 +286,17 @@ def test_pings(run):
         ws = someone.ws.connect("/nopong", name="silent", ping_interval=0.01, ping_timeout=0.05)
         raises(WebSocketTimeoutException, ws.recv, "ping/pong timed out")
         until(lambda: "ping/pong" in failures().get("close silent", ""))
+        ws = someone.ws.connect("/nopong", name="patient", ping_interval=0.02, ping_timeout=0.6)
+        began = monotonic()
+        raises(WebSocketTimeoutException, ws.recv, "ping/pong timed out")
+        assert monotonic() - began >= 0.5, "an answer has its time, however often there are pings"
+        with someone.ws.connect("/echo", name="seldom", ping_interval=30, ping_timeout=0.01) as ws:
+            assert list(ws.messages(until=0.1)) == []
+        with someone.ws.connect("/echo", name="often", ping_interval=0.3, ping_timeout=0.01) as ws:
+            began = monotonic()
+            list(ws.messages(until=1))
+            pings = ws._numbers["sent_bytes"] // 14
+            assert 1 <= pings <= (monotonic() - began) / 0.3, "a time limit makes pings no more frequent"
         with someone.ws.connect("/pieces") as ws:
             assert ws.recv(timeout=10) == "grüß €𝄞"
         with someone.ws.connect("/hello") as ws:

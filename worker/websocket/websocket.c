@@ -23,6 +23,7 @@
 #define PONGS_MAX 65536u /* bytes that wait to be sent, above which pings go unanswered */
 #define PINGS_MAX 64u    /* that wait for an answer, above which the oldest is forgotten */
 #define REASON_MAX 123u
+#define NS_PER_MS UINT64_C(1000000)
 
 struct ping {
     struct ping *next;
@@ -54,7 +55,8 @@ struct ws {
     size_t out_sent;
     struct ping *pings, **last_ping, *answered;
     unsigned ping_count;
-    uint64_t read_ns; /* of the last read */
+    uint64_t read_ns;   /* of the last read */
+    uint64_t pinged_ns; /* the last ping that nobody asked for; 0: none yet */
     struct deadline closing, pinging;
     struct ws_numbers numbers;
     struct ws_end end;
@@ -373,22 +375,38 @@ bool ws_take_pong(struct ws *w, uint64_t *took_ns)
     return true;
 }
 
+/* When there is something to do about pings again: the next is due, or an answer is late. */
+static void await_ping_time(struct ws *w, uint64_t now)
+{
+    const uint64_t every_ns = w->terms.ping_every_ms * NS_PER_MS;
+    uint64_t at = w->pinged_ns + every_ns;
+    if (at <= now)
+        at = now + every_ns;
+    const uint64_t late = w->pinged_ns + w->terms.ping_timeout_ms * NS_PER_MS;
+    if (w->awaits_pong && late > now && late < at)
+        at = late;
+    deadline_set(w->engine->deadlines, &w->pinging,
+                 (uint32_t)((at - now + NS_PER_MS - 1) / NS_PER_MS), now);
+}
+
 static void on_ping_time(struct deadline *d)
 {
     static uint64_t number;
     struct ws *w = (struct ws *)((char *)d - offsetof(struct ws, pinging));
-    const uint32_t every = w->terms.ping_every_ms, most = w->terms.ping_timeout_ms;
-    if (w->awaits_pong && most) {
+    const uint64_t now = clk_mono_ns(), most_ns = w->terms.ping_timeout_ms * NS_PER_MS;
+    const bool is_waited_for = w->awaits_pong && most_ns;
+    /* while it is not read, an answer may be there all the same */
+    if (is_waited_for && !w->is_paused && now - w->pinged_ns >= most_ns) {
         const unsigned over = set_over(w, (struct ws_end){.why = WS_SILENT, .code = WS_CODE_LOST});
         tell(w, over | close_stream(w));
         return;
     }
-    const bool is_due = !w->awaits_pong || !most;
-    number++;
-    if (is_due && ws_ping(w, &number, sizeof number) != WS_UNSENT)
-        w->awaits_pong = true;
-    deadline_set(w->engine->deadlines, &w->pinging, most && most < every ? most : every,
-                 clk_mono_ns());
+    if (!is_waited_for && now - w->pinged_ns >= w->terms.ping_every_ms * NS_PER_MS) {
+        number++;
+        w->awaits_pong = ws_ping(w, &number, sizeof number) != WS_UNSENT;
+        w->pinged_ns = now;
+    }
+    await_ping_time(w, now);
 }
 
 /* ---- in ------------------------------------------------------------------------------------- */
