@@ -164,6 +164,13 @@ def test_no_server(run):
             assert failures()["/a/B"] == str(error) == f"StatusCode.UNAVAILABLE: {error.details()}"
             late = error_of(insecure_channel(f"127.0.0.1:{port}").unary_unary("/a/B"), b"", timeout=0.3, wait_for_ready=True)
             assert late.code() is StatusCode.DEADLINE_EXCEEDED, late
+
+            def took():
+                began = time.monotonic()
+                error_of(insecure_channel(f"127.0.0.1:{port}").unary_unary("/a/B"), b"", timeout=1, wait_for_ready=True)
+                return time.monotonic() - began
+
+            assert any(took() < 1.3 for _ in range(10)), "it sleeps no longer than it has time"
         error = error_of(insecure_channel("no-such-host.invalid:1").unary_unary("/a/C"), b"")
         assert error.code() is StatusCode.UNAVAILABLE, error
     """)

@@ -443,8 +443,11 @@ static bool is_unreached(const struct rpc *c)
 static int try_until_ready(struct rpc *c)
 {
     for (double pause = 0.05; is_unreached(c); pause = pause < 1 ? pause * 2 : 1) {
+        uint32_t left_ms;
+        const bool is_late = !time_left(c, &left_ms);
+        const double left = is_late ? 0 : left_ms / 1000.0;
         forget_exchange(c);
-        if (hub_sleep(pause) < 0) {
+        if (hub_sleep(c->deadline_ns && left < pause ? left : pause) < 0) {
             count_ended(c);
             return -1;
         }
