@@ -278,6 +278,42 @@ def test_a_slow_reader_holds_up_its_own_stream(run):
     """)
 
 
+def test_users_that_are_over_leave_no_memory(run):
+    run("""
+        import gc, weakref
+        from katydid.grpc import GrpcUser
+        from locust.env import Environment
+
+        class Stub:
+            def __init__(self, channel):
+                self.echo, self.many = channel.unary_unary("/t.T/Echo"), channel.unary_stream("/t.T/Many")
+
+        class Guest(GrpcUser):
+            host, stub_class = f"127.0.0.1:{PORTS['plain']}", Stub
+
+        def gone(use):
+            guest = Guest(Environment(events=events))
+            use(guest)
+            return weakref.ref(guest)
+
+        def keep_call(guest):
+            guest.answer = guest.stub.echo.with_call(b"x", context={"guest": guest})
+
+        def keep_stream(guest):
+            guest.stream = guest.stub.many(b"1000 0.01", name="kept")
+            next(guest.stream)
+
+        before = counts()["cancelled"].get("Many", 0)
+        refs = [gone(lambda guest: None), gone(keep_call), gone(keep_stream)]
+        gc.collect()
+        assert not any(ref() for ref in refs), refs
+        deadline = time.monotonic() + 20
+        while counts()["cancelled"].get("Many", 0) == before:    # the server hears of it, too
+            assert time.monotonic() < deadline, counts()
+            gevent.sleep(0.01)
+    """)
+
+
 def test_futures(run):
     run("""
         wait = unary("Wait")

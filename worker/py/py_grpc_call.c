@@ -199,9 +199,21 @@ static PyObject *get_text(PyObject *self, void *unused)
     return grpc_failure_text(self_of(self));
 }
 
+static int traverse(PyObject *self, visitproc visit, void *arg)
+{
+    struct rpc *c = self_of(self);
+    Py_VISIT((PyObject *)c->method);
+    Py_VISIT(c->tags);
+    Py_VISIT(c->context);
+    Py_VISIT(c->ok);
+    Py_VISIT(c->metadata);
+    return 0;
+}
+
 static void dealloc(PyObject *self)
 {
     struct rpc *c = self_of(self);
+    PyObject_GC_UnTrack(self);
     if (c->fetch && !c->is_recorded)
         grpc_abandon(c);
     fetch_free(c->fetch);
@@ -216,7 +228,7 @@ static void dealloc(PyObject *self)
     Py_XDECREF(c->context);
     Py_XDECREF(c->ok);
     Py_XDECREF((PyObject *)c->method);
-    PyObject_Free(self);
+    PyObject_GC_Del(self);
 }
 
 static PyMethodDef methods[] = {
@@ -245,8 +257,9 @@ PyTypeObject grpc_call_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.GrpcCall",
     .tp_doc = "A call of gRPC.",
     .tp_basicsize = sizeof(struct rpc),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_GC,
     .tp_dealloc = dealloc,
+    .tp_traverse = traverse,
     .tp_methods = methods,
     .tp_getset = attributes,
 };

@@ -82,9 +82,20 @@ static PyObject *channel_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     return (PyObject *)c;
 }
 
+/* A user has its channel, whose session has the user. Nothing is cleared here: the session and the
+ * user let go of each other, and calls need what they have until they are gone. */
+static int channel_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    struct grpc_channel *c = (struct grpc_channel *)self;
+    Py_VISIT((PyObject *)c->session);
+    Py_VISIT(c->metadata);
+    return 0;
+}
+
 static void channel_dealloc(PyObject *self)
 {
     struct grpc_channel *c = (struct grpc_channel *)self;
+    PyObject_GC_UnTrack(self);
     if (c->origin)
         fetch_origin_put(c->origin);
     Py_XDECREF((PyObject *)c->session);
@@ -99,8 +110,9 @@ PyTypeObject grpc_channel_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.GrpcChannel",
     .tp_doc = "Where gRPC calls go.",
     .tp_basicsize = sizeof(struct grpc_channel),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_new = channel_new,
+    .tp_traverse = channel_traverse,
     .tp_dealloc = channel_dealloc,
 };
 
@@ -292,9 +304,19 @@ static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     return (PyObject *)m;
 }
 
+static int method_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    struct grpc_method *m = (struct grpc_method *)self;
+    Py_VISIT((PyObject *)m->channel);
+    Py_VISIT(m->serialize);
+    Py_VISIT(m->deserialize);
+    return 0;
+}
+
 static void method_dealloc(PyObject *self)
 {
     struct grpc_method *m = (struct grpc_method *)self;
+    PyObject_GC_UnTrack(self);
     grpc_head_put(m->head);
     Py_XDECREF((PyObject *)m->channel);
     Py_XDECREF(m->path);
@@ -342,8 +364,10 @@ PyTypeObject grpc_method_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.GrpcMethod",
     .tp_doc = "A method of a service: what generated stubs call.",
     .tp_basicsize = sizeof(struct grpc_method),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_flags =
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC,
     .tp_new = method_new,
+    .tp_traverse = method_traverse,
     .tp_dealloc = method_dealloc,
     .tp_vectorcall_offset = offsetof(struct grpc_method, vectorcall),
     .tp_call = PyVectorcall_Call,

@@ -76,11 +76,12 @@ struct rpc *grpc_call_new(struct grpc_method *m, const struct grpc_args *a)
         PyErr_SetString(PyExc_ValueError, "credentials of a call: give what they add as metadata");
         return NULL;
     }
-    struct rpc *c = PyObject_New(struct rpc, &grpc_call_type);
+    struct rpc *c = PyObject_GC_New(struct rpc, &grpc_call_type);
     if (!c)
         return NULL;
     memset((char *)c + sizeof(PyObject), 0, sizeof *c - sizeof(PyObject));
     c->method = (struct grpc_method *)Py_NewRef((PyObject *)m);
+    PyObject_GC_Track(c);
     c->name = Py_NewRef(is_given(a->name) ? a->name : m->path);
     c->tags = is_given(a->tags) ? Py_NewRef(a->tags) : NULL;
     c->context = is_given(a->context) ? Py_NewRef(a->context) : NULL;
