@@ -323,11 +323,12 @@ def test_listeners_hear_of_requests(run):
         events.request.add_listener(lambda **kwargs: heard.append(kwargs))
         someone = user(RAW)
         with someone.ws.connect("/echo", name="room", messages=True, context={"a": 1}) as ws:
-            ws.request("x", name="op", context={"b": 2})
+            ws.request("x", name="op", context={"b": 2}, tags={"kind": "good"})
         until(lambda: len(heard) >= 3)
         by = {h["name"]: h for h in heard}
         assert by["connect room"]["request_type"] == "WS" and by["connect room"]["context"]["a"] == 1
         assert by["connect room"]["response"].status_code == 101 and by["connect room"]["url"] == RAW + "/echo"
+        assert by["request op"]["tags"] == {"kind": "good"} and "tags" not in by["message room"]
         assert by["request op"]["response"] == "x" and by["request op"]["response_length"] == 1
         assert by["request op"]["context"] == {"b": 2} and by["request op"]["response_time"] > 0
         assert by["message room"]["response_time"] is None and by["message room"]["exception"] is None

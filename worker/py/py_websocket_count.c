@@ -128,11 +128,12 @@ int websocket_row(struct websocket *s, const struct ws_row *row)
         PyObject *ms = row->time_us == STATS_NO_TIME
                            ? Py_NewRef(Py_None)
                            : PyFloat_FromDouble((double)row->time_us / 1000);
-        PyObject *result =
-            ms ? PyObject_CallFunction(ws_glue.report, "OOOOOKOOO", s, s->session, method, name, ms,
-                                       (unsigned long long)row->bytes, object_or_none(row->answer),
-                                       object_or_none(row->error), object_or_none(row->context))
-               : NULL;
+        PyObject *result = ms ? PyObject_CallFunction(
+                                    ws_glue.report, "OOOOOKOOOO", s, s->session, method, name, ms,
+                                    (unsigned long long)row->bytes, object_or_none(row->answer),
+                                    object_or_none(row->error), object_or_none(row->context),
+                                    object_or_none(is_given(row->tags) ? row->tags : s->tags))
+                              : NULL;
         Py_XDECREF(ms);
         Py_XDECREF(result);
         rc = result ? 0 : -1;

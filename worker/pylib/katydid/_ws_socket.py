@@ -51,15 +51,16 @@ def end_error(why, code, sys, unsent, text):
     return _closed(f"Connection to remote host was lost{about}{cause}.", code)
 
 
-def report(socket, session, method, name, ms, length, answer, error, context):
+def report(socket, session, method, name, ms, length, answer, error, context, tags):
     """A row as an event, where others listen than the statistics."""
     user = session.user
     own = user.context() if user is not None and hasattr(user, "context") else {}
+    every = {**(getattr(user, "sample_tags", None) or {}), **(getattr(user, "tags", None) or {}), **(tags or {})}
     event = session.request_event
     if event is not None:
         event.fire(request_type=method, name=name, response_time=ms, response_length=length, exception=error,
                    context={**own, **(context or {})}, response=answer, start_time=time() - (ms or 0) / 1000,
-                   url=getattr(socket, "url", None))
+                   url=getattr(socket, "url", None), **({"tags": every} if every else {}))
 
 
 class Socket(_katydid.WebSocket):
