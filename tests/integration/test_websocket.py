@@ -353,6 +353,7 @@ def test_calls_of_websocket_client(run):
             assert ws.recv_data(control_frame=True) == (10, b"p")
             ws.settimeout(0.02)
             raises(websocket.WebSocketTimeoutException, ws.recv)
+            ws.settimeout(20)
             ws.send_close()
             assert ws.recv() == ""
             raises(websocket.WebSocketConnectionClosedException, ws.recv)
