@@ -278,6 +278,30 @@ def test_a_slow_reader_holds_up_its_own_stream(run):
     """)
 
 
+def test_what_is_under_way_when_its_user_ends(run):
+    run("""
+        from katydid.grpc import GrpcUser
+        from locust.env import Environment
+
+        class Guest(GrpcUser):
+            host = f"127.0.0.1:{PORTS['plain']}"
+
+        guest = Guest(Environment(events=events))
+        before = counts()
+        later = guest.channel.unary_unary("/t.T/Wait").future(b"30", name="later")
+        guest.kept = guest.channel.unary_stream("/t.T/Many")(b"1000 0.01", name="kept")
+        next(guest.kept)
+        while counts()["calls"].get("Wait", 0) == before["calls"].get("Wait", 0):
+            gevent.sleep(0.005)
+        guest._release()
+        assert rows()["grpc", "later"]["cut"] == 1 and later.cancelled()
+        assert rows()["grpc", "kept"]["discarded"] == 1 and not guest.kept.is_active()
+        gevent.sleep(0.01)
+        assert not guest._futures, guest._futures
+        assert not failures(), failures()
+    """)
+
+
 def test_users_that_are_over_leave_no_memory(run):
     run("""
         import gc, weakref

@@ -193,6 +193,13 @@ static PyObject *get_name(PyObject *self, void *unused)
     return Py_NewRef(self_of(self)->name);
 }
 
+static PyObject *get_user(PyObject *self, void *unused)
+{
+    (void)unused;
+    PyObject *user = self_of(self)->method->channel->session->user;
+    return Py_NewRef(user ? user : Py_None);
+}
+
 static PyObject *get_text(PyObject *self, void *unused)
 {
     (void)unused;
@@ -249,6 +256,7 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef attributes[] = {
     {"name", get_name, NULL, "Of its row.", NULL},
+    {"_user", get_user, NULL, "Whose it is, or None.", NULL},
     {"_text", get_text, NULL, "Of its failure.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -9,9 +9,10 @@ from ._grpc_dynamic import Dynamic
 try:
     import _katydid  # noqa: F401  # who is not there under stock Locust
 
+    from ._grpc_calls import end_all
     from ._grpc_channel import Channel, insecure_channel, secure_channel, split_target, ssl_channel_credentials
 except ImportError:
-    from ._grpc_pure import Channel, insecure_channel, secure_channel, split_target, ssl_channel_credentials
+    from ._grpc_pure import Channel, end_all, insecure_channel, secure_channel, split_target, ssl_channel_credentials
 
 __all__ = ["GrpcUser", "insecure_channel", "secure_channel", "ssl_channel_credentials"]
 
@@ -65,6 +66,7 @@ class GrpcUser(User):
                        timeout=self.timeout, request_event=EventHook() if is_apart else None)
 
     def _release(self):
+        end_all(self)
         channel = self.__dict__.get("channel")
         close = getattr(channel, "close", None)
         if close is not None:

@@ -3,6 +3,7 @@
 
 import logging
 import sys
+from weakref import WeakSet
 
 import _katydid
 import gevent
@@ -110,13 +111,18 @@ class FutureCall(_Ending, _Asked, Future):
     def __init__(self, call, feeder=None):
         self._call, self._callbacks, self._answer, self._error = call, [], None, None
         self._waiter = gevent.spawn(self._wait, feeder)
+        if call._user is not None:
+            waiters = call._user.__dict__.setdefault("_futures", set())
+            waiters.add(self._waiter)
+            self._waiter.rawlink(waiters.discard)
 
     def _wait(self, feeder):
         try:
             self._answer = self._call._finish()
         except Exception as error:
             self._error = error
-        _end_feeding(feeder)
+        finally:
+            _end_feeding(feeder)
         self._run_callbacks()
 
     def _joined(self):
@@ -174,6 +180,8 @@ class StreamCall(_Ending, _Asked, Future):
 
     def __init__(self, call, feeder=None):
         self._call, self._feeder, self._callbacks = call, feeder, []
+        if call._user is not None:
+            call._user.__dict__.setdefault("_streams", WeakSet()).add(self)
 
     def __iter__(self):
         return self
@@ -229,11 +237,20 @@ class StreamCall(_Ending, _Asked, Future):
         if self._call.is_active():
             self.cancel()
 
-    def __del__(self):
+    def _drop(self):
         call = self.__dict__.get("_call")
         if call is not None and call.is_active():
             call._abandon()
             _end_feeding(self._feeder)
+
+    __del__ = _drop
+
+
+def end_all(user):
+    """Ends what a user that is over has under way."""
+    gevent.killall(list(user.__dict__.get("_futures", ())))
+    for stream in list(user.__dict__.get("_streams", ())):
+        stream._drop()
 
 
 # Requests that are a stream
