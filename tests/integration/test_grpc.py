@@ -3,6 +3,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import textwrap
 
@@ -300,6 +301,26 @@ def test_what_is_under_way_when_its_user_ends(run):
         assert not guest._futures, guest._futures
         assert not failures(), failures()
     """)
+
+
+COUNTED = """
+    from katydid.grpc import GrpcUser
+    from locust import task
+
+    class Guest(GrpcUser):
+        @task
+        def talk(self):
+            assert len(list(self.channel.unary_stream("/t.T/Many")(b"5"))) == 5
+            assert self.channel.stream_unary("/t.T/Join")([b"a", b"b", b"c"]) == b"a b c"
+            assert self.channel.unary_unary("/t.T/Echo")(b"x") == b"x"
+"""
+
+
+def test_messages_of_all_streams_are_counted(ports):
+    with locustfile(textwrap.dedent(COUNTED)) as file:
+        run = run_katydid("-f", file, "-H", f"127.0.0.1:{json.loads(ports)['plain']}", "--headless", "-u", 1, "-i", 1, "-t", 120)
+    for name, number in ("grpc_streams", 2), ("grpc_streams_msgs_sent", 4), ("grpc_streams_msgs_received", 6):
+        assert re.search(rf"^{name} +sum {number} ", run.stdout + run.stderr, re.M), (name, run.describe())
 
 
 def test_users_that_are_over_leave_no_memory(run):

@@ -293,6 +293,8 @@ int grpc_begin(struct rpc *c, PyObject *message)
     }
     if (c->method->is_stream || c->method->is_in_pieces)
         grpc_count(GRPC_STREAMS);
+    if (message && c->method->is_stream)
+        grpc_count(GRPC_SENT);
     return start(c);
 }
 
@@ -469,7 +471,10 @@ PyObject *grpc_finish(struct rpc *c)
     if (can_fall_back(c) && fall_back(c) < 0)
         return NULL;
     name_size(c);
-    return c->status == GRPC_OK ? only_message(c) : NULL;
+    PyObject *bytes = c->status == GRPC_OK ? only_message(c) : NULL;
+    if (bytes && c->method->is_in_pieces)
+        grpc_count(GRPC_RECEIVED);
+    return bytes;
 }
 
 /* ---- streams -------------------------------------------------------------------------------- */
