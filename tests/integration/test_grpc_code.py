@@ -8,7 +8,7 @@ import subprocess
 import textwrap
 
 import pytest
-from harness import BUILD, CLIENTS, PATIENCE, ROOT, STOCK_LOCUST, Process, locustfile, run_katydid
+from harness import BUILD, CLIENTS, PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, locustfile, run_katydid
 
 PROTOS = ROOT / "tests" / "support" / "protos"
 
@@ -102,6 +102,38 @@ def test_without_generated_code(where, run, shop):
     rows = run(DYNAMIC.replace("FROM", where.replace("SET", str(shop[1] / "shop.protoset"))))
     assert {name for _, name in rows} == {"/shop.v1.Shop/Buy", "/shop.v1.Shop/Follow", "filled", "/shop.v1.Shop/Haggle", "Aggregated"}, "asking is none of the test"
     assert all(int(row["Failure Count"]) == 0 for row in rows.values())
+
+
+ASKED_AGAIN = """
+    import locust, sys
+    from google.protobuf import descriptor_pb2
+    from katydid._grpc_dynamic import Descriptors
+
+    files = {file.name: file for file in descriptor_pb2.FileDescriptorSet.FromString(open(sys.argv[1], "rb").read()).file}
+    failing = ["once"]
+
+    def find(what, name):
+        if what == "file" and failing:
+            failing.pop()
+            raise ConnectionError("the server was away")
+        name = "shop.proto" if what == "symbol" else name
+        return [files[name].SerializeToString()]
+
+    known = Descriptors(find)
+    try:
+        known.method("shop.v1.Shop", "Buy")
+    except ConnectionError:
+        assert known.method("shop.v1.Shop", "Buy").name == "Buy"
+        print("asked again")
+"""
+
+
+def test_reflection_that_failed_is_asked_again(shop, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(ASKED_AGAIN))
+    out = subprocess.run([WORKER, "--python", script, shop[1] / "shop.protoset"], capture_output=True, text=True, timeout=PATIENCE,
+                         env={**os.environ, "VIRTUAL_ENV": str(CLIENTS)})
+    assert "asked again" in out.stdout, out.stdout + out.stderr
 
 
 def test_health(run):

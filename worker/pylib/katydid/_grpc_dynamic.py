@@ -80,9 +80,13 @@ class Descriptors:
         if name not in parsed:
             raise NotDescribed(f"the file {name} is not there")
         self._added.add(name)
-        for dependency in parsed[name].dependency:
-            self._add(dependency, parsed)
-        self.pool.AddSerializedFile(parsed[name].SerializeToString())
+        try:
+            for dependency in parsed[name].dependency:
+                self._add(dependency, parsed)
+            self.pool.AddSerializedFile(parsed[name].SerializeToString())
+        except BaseException:  # the server did not answer, or a user was stopped: the next one asks again
+            self._added.discard(name)
+            raise
 
     def _well_known(self, name):
         path = name.removeprefix("google/protobuf/").removesuffix(".proto")
