@@ -98,6 +98,20 @@ def test_errors_are_failures_whatever_the_status(run):
     """)
 
 
+def test_an_answer_of_any_form_is_told(run):
+    run("""
+        for cls in BOTH:
+            s = session(cls)
+            assert str(s.graphql("query Numbered { x }").error) == "no such hero"
+            assert not s.graphql("query Deep { x }").ok
+            answer = s.graphql("query Ill { hero { name } }")
+            assert answer.response.status_code == 503 and answer.data and not answer.ok and str(answer.error) == "status 503"
+        assert failures()["Numbered"] == "GraphQLError('no such hero')" and failures()["Deep"] == "GraphQLError('an answer that is none of GraphQL')"
+        assert "503" in failures()["Ill"] and "GraphQL" not in failures()["Ill"], failures()
+        assert all(row["num_failures"] == row["num_requests"] == 2 and not row["discarded"] for row in rows().values()), rows()
+    """)
+
+
 def test_persisted_queries_batches_and_uploads(run, url):
     run("""
         for cls in BOTH:

@@ -15,6 +15,7 @@ OPERATIONS = {
     "Hero": lambda asked: {"data": {"hero": {"name": "R2-D2", "id": (asked.get("variables") or {}).get("id")}}, "extensions": {"cost": 3}},
     "Broken": lambda asked: {"errors": [{"message": "no such hero", "path": ["heroes", 3, "name"], "extensions": {"code": "NOT_FOUND"}}, {"message": "more"}], "data": None},
     "Partly": lambda asked: {"errors": [{"message": "too slow", "path": ["friends"]}], "data": {"hero": {"name": "R2-D2"}, "friends": None}},
+    "Numbered": lambda asked: {"errors": [{"message": "no such hero", "path": 5}]},
     "Odd": lambda asked: {"status": "fine"},
 }
 OTHERS = {"/html": b"<p>please log in", "/deep": b"[" * 100_000, "/single": b'{"data": {}}', "/short": b'[{"data": {}}]', "/refused": b'{"errors": [{"message": "no batches"}]}'}
@@ -31,7 +32,7 @@ def answer_one(asked):
     name = asked.get("operationName")
     if name == "Invalid":
         return 400, {"errors": [{"message": 'Cannot query field "x" on type "Query".'}]}
-    return 200, OPERATIONS.get(name, OPERATIONS["Hero"])(asked)
+    return 503 if name == "Ill" else 200, OPERATIONS.get(name, OPERATIONS["Hero"])(asked)
 
 
 def form(headers, body):
@@ -66,7 +67,9 @@ class GraphQL(http.server.BaseHTTPRequestHandler):
     def answer(self, asked):
         accept = self.headers["Accept"]
         seen.append({"method": self.command, "accept": accept, "asked": asked if isinstance(asked, list) else {**asked, "files": [f if isinstance(f, str) else f.decode() for f in asked.get("files", [])]}})
-        if isinstance(asked, list):
+        if not isinstance(asked, list) and asked.get("operationName") == "Deep":
+            self.say(200, None, b"[" * 200_000)
+        elif isinstance(asked, list):
             self.say(200, [answer_one(one)[1] for one in asked])
         else:
             self.say(*answer_one(asked))

@@ -63,7 +63,7 @@ def _text(error):
     if not isinstance(error, dict):
         return str(error)
     text, path = str(error.get("message") or "an error without a message"), error.get("path")
-    if path:
+    if path and isinstance(path, list):
         text += f" at {'.'.join('*' if isinstance(part, int) else str(part) for part in path)}"
     return f"{text} ({_code(error)})" if _code(error) else text
 
@@ -105,10 +105,14 @@ def _send(client, method, url, name, judge, options):
             said = None
         answer = judge(response, said)
         parts = answer if isinstance(answer, list) else [answer]
+        is_bad = response.status_code >= 400 and not getattr(answer, "is_unknown", False)
+        for part in parts:
+            if part.error is None and is_bad:
+                part.error = GraphQLError(f"status {response.status_code}")
         error = next((part.error for part in parts if part.error is not None), None)
         if error is not None and (response.status_code == 200 or any(part.errors for part in parts)):
             response.failure(error)
-        elif error is None and (response.status_code < 400 or getattr(answer, "is_unknown", False)):
+        elif error is None:
             response.success()
     return answer
 
