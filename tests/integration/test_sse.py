@@ -240,6 +240,24 @@ def test_who_is_ended_while_it_waits_is_cut(run, url):
     wait_for(lambda: get_json(url + "/seen")["open"] == 0, "closed streams")
 
 
+def test_who_is_ended_while_it_reads_what_is_no_stream_is_discarded(run):
+    run("""
+        from katydid import _sse_own
+        reading, read_body = [], _sse_own.Streams.read_body
+
+        def look_and_read(response):
+            reading.append(response.status_code)
+            read_body(response)
+        _sse_own.Streams.read_body = staticmethod(look_and_read)
+        for cls in BOTH:
+            user = gevent.spawn(session(cls).sse, "/stuck", name=cls.__name__)
+            while reading != [200]:
+                gevent.sleep(0.001)
+            user.kill()
+            assert reading.pop() and rows()["SSE open", cls.__name__]["discarded"] == 1, rows()
+    """)
+
+
 USERS = """
     import katydid
     from locust import FastHttpUser, HttpUser, task
@@ -298,6 +316,8 @@ def test_under_stock_locust(url, tmp_path):
                     assert [e.id for e in stream.until(n=5)] == list("12345")
                 with self.client.sse("/events?n=1", name=f"{name} late") as stream:
                     assert len(list(stream.until(n=1))) == 1 and list(stream.until(seconds=0.1)) == []
+                with self.client.sse("/empty?lines=3000", name=f"{name} empty", max_event=2000) as stream:
+                    assert list(stream.until(seconds=20)) == [] and "more than 2000 bytes" in str(stream.error), stream.error
                 done.add(name)
                 if len(done) == 2:
                     self.environment.runner.quit()
@@ -319,5 +339,5 @@ def test_under_stock_locust(url, tmp_path):
     assert "Traceback" not in run.stderr and "AssertionError" not in run.stderr, run.stdout + run.stderr
     rows = {(row["method"], row["name"]): row for row in json.loads(run.stdout)}
     assert {key for key, row in rows.items() if row["num_failures"]} == {
-        ("SSE close", "Fast early"), ("SSE close", "Plain early"), ("SSE open", "Fast json"), ("SSE open", "Plain json")}
+        ("SSE close", "Fast early"), ("SSE close", "Plain early"), ("SSE close", "Fast empty"), ("SSE close", "Plain empty"), ("SSE open", "Fast json"), ("SSE open", "Plain json")}
     assert all(rows["SSE open", f"{name} again"]["num_requests"] >= 3 for name in ("Plain", "Fast"))

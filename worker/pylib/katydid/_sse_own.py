@@ -25,7 +25,11 @@ class Streams:
             response = client.request(method, url, name=name, headers=headers, stream=True, catch_response=True, **options)
         finally:
             stream_kind.set(None)
-        problem = judge(response)
+        try:
+            problem = judge(response)
+        except BaseException:
+            with response:  # ended while it was read: told as discarded
+                raise
         if is_held and problem is None and response.status_code == 200:
             response._begin(client, kind, name, None, True, 0.0, False)  # its owner tells of it
             return response, None
