@@ -145,6 +145,16 @@ def test_a_stream_is_opened_again_behind_its_last_event(run, url):
     assert get_json(url + "/seen")["ids"].count("3") >= 2
 
 
+def test_an_id_that_no_header_can_say_opens_the_stream_again(run, url):
+    run("""
+        for cls in BOTH:
+            for mark, wanted in (("%20", [" 1", " 2", " 3", " 4"]), ("%01", ["\\x011", "\\x012"] * 2)):
+                with session(cls).sse("/events?n=2&gap=1&end&retry&mark=" + mark, name="odd", reconnect=True) as stream:
+                    assert [event.id for event in stream.until(n=4)] == wanted
+        assert not failures()
+    """)
+
+
 def test_streams_of_one_connection(url, run, tmp_path):
     """HTTP/2, by nginx before the same server: several streams of a user side by side."""
     port = free_port()

@@ -3,7 +3,7 @@
 a TCP port, and with --unix PATH a Unix socket too.
 
     /events?n=5&gap=20&end=1   n events, gap ms apart, the time of sending (monotonic) in each; end: then close in order, else
-                               the connection stays; `from Last-Event-ID` it goes on behind that id
+                               the connection stays; mark: before each id; `from Last-Event-ID` it goes on behind that id
     /once                      one event, and a 404 for who asks with a Last-Event-ID
     /split?n=3                 all line ends there are, one byte a write
     /flow?bytes=N              an event that does not end
@@ -51,7 +51,7 @@ async def events(writer, query, headers):
     for i in range(first, first + int(query.get("n", 5))):
         await asyncio.sleep(gap_s)
         kind = "event: tick\n" if "typed" in query else ""
-        await say(writer, chunk(f"{retry}{kind}id: {i}\ndata: {time.monotonic()}\n\n".encode()))
+        await say(writer, chunk(f"{retry}{kind}id: {query.get('mark', '')}{i}\ndata: {time.monotonic()}\n\n".encode()))
     if "end" in query:
         await say(writer, b"0\r\n\r\n")
         return

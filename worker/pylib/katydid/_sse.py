@@ -10,6 +10,7 @@ ended otherwise than their user wanted. Metrics: `sse_events`, `sse_gap` (ms bet
 `sse_reconnects`; each with the tag `name`."""
 
 import functools
+import re
 import time
 
 import gevent
@@ -24,12 +25,19 @@ OPEN, FIRST, CLOSE = "SSE open", "SSE first", "SSE close"
 TYPE = "text/event-stream"
 _HEADERS = {"Accept": TYPE, "Cache-Control": "no-store", "Accept-Encoding": "identity"}
 _RETRY_MS = 3000  # before a stream is opened again, unless it says something else
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ENDED = "the server ended the stream"
 
 
 @functools.cache
 def _metrics():
     return Trend("sse_gap", unit="ms"), Counter("sse_events"), Counter("sse_reconnects")
+
+
+def _as_header(last_id):
+    """An id as a header says it; "": none can."""
+    text = last_id.strip(" \t")
+    return text.encode().decode("latin-1") if not _CONTROL.search(text) else ""
 
 
 class EventStream:
@@ -102,8 +110,10 @@ class EventStream:
     # ---- inside
 
     def _open(self):
-        if self._last_id:
-            self._headers["Last-Event-ID"] = self._last_id.encode().decode("latin-1")
+        if said := _as_header(self._last_id or ""):
+            self._headers["Last-Event-ID"] = said
+        elif self._last_id:
+            self._headers.pop("Last-Event-ID", None)
         self.error = None
         self._has_begun = False
         self._started = time.time()
