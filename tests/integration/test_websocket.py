@@ -265,6 +265,12 @@ def test_ends_by_the_server(run):
         error = raises(WebSocketConnectionClosedException, ws.recv, "lost")
         assert error.code == 1006
         until(lambda: "lost" in failures().get("close end", ""))
+        def within(what, name):
+            with someone.ws.connect("/close/4001/full", name=name) as ws:
+                what(ws)
+        for name, what in {"recv": lambda ws: ws.recv(), "request": lambda ws: ws.request("x"), "messages": lambda ws: list(ws.messages())}.items():
+            raises(WebSocketConnectionClosedException, lambda: within(what, name), "full")
+            assert "4001" in failures()[f"close {name}"], failures()
         ws = someone.ws.connect("/reset", name="reset")
         raises(WebSocketConnectionClosedException, ws.recv, "reset")
         assert list(someone.ws.connect("/close/1000/", name="list").messages()) == []

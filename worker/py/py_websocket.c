@@ -61,7 +61,7 @@ static PyObject *ping(PyObject *self, PyObject *data)
     if (len > WS_CONTROL_MAX)
         PyErr_Format(PyExc_ValueError, "a ping has at most %u bytes", WS_CONTROL_MAX), rc = -1;
     else if (!s->ws || ws_ping(s->ws, bytes, len) == WS_UNSENT)
-        rc = websocket_raise(websocket_end_error(s));
+        rc = websocket_raise_end(s);
     PyBuffer_Release(&view);
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
@@ -101,7 +101,7 @@ static PyObject *recv_message(PyObject *self, PyObject *const *args, Py_ssize_t 
             result = websocket_object(m);
         ws_message_free(m);
         if (is_close)
-            websocket_raise(websocket_end_error(s));
+            websocket_raise_end(s);
         if (!m || is_close || result || PyErr_Occurred())
             return result;
     }
@@ -130,8 +130,7 @@ static void on_news(struct ready *r)
         if (websocket_row(s, &row) < 0)
             PyErr_WriteUnraisable((PyObject *)s);
     }
-    if (s->ws && ws_end(s->ws)->why != WS_IS_OPEN)
-        websocket_closed(s);
+    websocket_note_end(s);
     Py_DECREF(s);
 }
 
@@ -229,6 +228,7 @@ static PyObject *send_close(PyObject *self, PyObject *args)
         return NULL;
     if (code != Py_None && (number < 0 || !ws_code_is_valid((unsigned)number)))
         return PyErr_Format(PyExc_ValueError, "code is invalid range");
+    websocket_note_end(s);
     s->is_closing = true;
     if (s->ws)
         ws_close(s->ws, (unsigned)number, reason, (size_t)len);
@@ -252,6 +252,7 @@ static PyObject *abort_it(PyObject *self, PyObject *unused)
 {
     (void)unused;
     struct websocket *s = (struct websocket *)self;
+    websocket_note_end(s);
     s->is_closing = true;
     if (s->ws)
         ws_abort(s->ws);

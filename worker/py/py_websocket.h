@@ -87,6 +87,10 @@ int websocket_aside(struct websocket *s, const char *what, PyObject *name,
                     enum py_stats_aside aside); /* keeps an exception that is set */
 void websocket_opened(struct websocket *s);
 void websocket_closed(struct websocket *s); /* once: series */
+/* The same, if it has ended. Before anybody here hears of the end: what they do then, such as close
+ * it, makes it no end of theirs. */
+void websocket_note_end(struct websocket *s);
+int websocket_raise_end(struct websocket *s); /* -1, with what it ended by */
 /* A message went out or came in: series, and its row where that is wanted. */
 int websocket_count(struct websocket *s, bool is_sent, size_t len, uint64_t wire_bytes);
 

@@ -208,6 +208,18 @@ void websocket_closed(struct websocket *s)
     Py_XDECREF(error);
 }
 
+void websocket_note_end(struct websocket *s)
+{
+    if (s->ws && ws_end(s->ws)->why != WS_IS_OPEN)
+        websocket_closed(s);
+}
+
+int websocket_raise_end(struct websocket *s)
+{
+    websocket_note_end(s);
+    return websocket_raise(websocket_end_error(s));
+}
+
 int websocket_count(struct websocket *s, bool is_sent, size_t len, uint64_t wire_bytes)
 {
     add(is_sent ? s->sent : s->received, 1);

@@ -70,7 +70,7 @@ static struct ws_message *wait_message(struct websocket *s, double seconds)
     int rc = 0;
     while (rc == 0 && !(m = ws_take(s->ws))) {
         if (ws_end(s->ws)->why != WS_IS_OPEN)
-            rc = websocket_raise(websocket_end_error(s));
+            rc = websocket_raise_end(s);
         else if (w->is_late)
             rc = websocket_raise(
                 PyObject_CallFunction(ws_glue.timeout_error, "s", "Connection timed out"));
@@ -85,7 +85,7 @@ struct ws_message *websocket_next(struct websocket *s, double seconds)
 {
     struct ws_message *m = s->ws ? ws_take(s->ws) : NULL;
     if (!m && !s->ws)
-        websocket_raise(websocket_end_error(s));
+        websocket_raise_end(s);
     if (!m && s->ws)
         m = wait_message(s, seconds);
     if (m && m->opcode < WS_CLOSE && !m->was_taken && s->session &&
@@ -119,7 +119,7 @@ static int wait_sent(struct websocket *s)
     }
     deadline_clear(&w->deadline);
     if (rc == 0 && ws_end(s->ws)->why != WS_IS_OPEN)
-        rc = websocket_raise(websocket_end_error(s));
+        rc = websocket_raise_end(s);
     return rc;
 }
 
@@ -127,7 +127,7 @@ int websocket_send(struct websocket *s, enum ws_opcode opcode, bool is_last, con
                    size_t len)
 {
     if (!s->ws)
-        return websocket_raise(websocket_end_error(s));
+        return websocket_raise_end(s);
     const uint64_t before = ws_numbers(s->ws).sent_bytes;
     switch (ws_send(s->ws, opcode, is_last, bytes, len)) {
     case WS_WAITING:
@@ -135,7 +135,7 @@ int websocket_send(struct websocket *s, enum ws_opcode opcode, bool is_last, con
             return -1;
         break;
     case WS_UNSENT:
-        return websocket_raise(websocket_end_error(s));
+        return websocket_raise_end(s);
     case WS_WRITTEN:
         break;
     }

@@ -164,7 +164,7 @@ static PyObject *wait_answer(struct websocket *s, struct asking *a, PyObject *on
             break;
         if (m->opcode == WS_CLOSE) {
             ws_message_free(m);
-            websocket_raise(websocket_end_error(s));
+            websocket_raise_end(s);
             break;
         }
         *was_judging = true;
