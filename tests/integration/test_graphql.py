@@ -138,7 +138,7 @@ def test_under_stock_locust(url, tmp_path):
     (tmp_path / "pylib" / "katydid").symlink_to(ROOT / "worker" / "pylib" / "katydid")
     code = f"""
         import sys; sys.path.insert(0, {str(tmp_path / 'pylib')!r})
-        import katydid
+        import gevent, katydid
         from locust import FastHttpUser, HttpUser, constant, task
 
         done = set()
@@ -151,7 +151,7 @@ def test_under_stock_locust(url, tmp_path):
                 assert not self.client.graphql("query Broken {{ x }}").ok
                 done.add(type(self))
                 if len(done) == 2:
-                    self.environment.runner.quit()
+                    gevent.spawn(self.environment.runner.quit)
 
         class Fast(FastHttpUser):
             wait_time = constant(0.2)
