@@ -448,3 +448,27 @@ def test_the_same_file_under_stock_locust(ports, tmp_path):
     assert stock.returncode == 0 and "Traceback" not in stock.stderr, stock.stderr
     assert int(re.search(r"WS +request op +(\d+) ", stock.stdout + stock.stderr).group(1)) >= 20
     assert re.search(r"WS +connect room +2 ", stock.stdout + stock.stderr)
+
+
+def test_a_connection_is_the_same_under_stock_locust(ports, tmp_path):
+    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    file = tmp_path / "one.py"
+    file.write_text(textwrap.dedent("""
+        from katydid.websocket import WebSocketUser
+        from locust import task
+
+        class Talker(WebSocketUser):
+            @task
+            def say(self):
+                ws = self.ws.connect("/echo", name="room", timeout=7)
+                assert ws.request("x", timeout=5) == "x" and ws.gettimeout() == 7, ws.gettimeout()
+                assert ws.url.startswith("ws://") and ws.url.endswith("/echo")
+                ws.close(code=1000, reason="bye")
+                assert not ws.connected
+                print("the same")
+                self.environment.runner.quit()
+    """))
+    for command, env in ([STOCK_LOCUST], {"PYTHONPATH": str(wheel)}), ([BUILD / "katydid"], {}):
+        run = subprocess.run([*command, "-f", file, "-H", f"ws://127.0.0.1:{json.loads(ports)['raw']}", "--headless", "-u", "1", "-t", "60s"],
+                             capture_output=True, text=True, timeout=100, env={**os.environ, **env})
+        assert "the same" in run.stdout + run.stderr, run.stdout + run.stderr

@@ -30,7 +30,7 @@ class WebSocket(websocket.WebSocket if websocket else object):
     """An open connection of a user."""
 
     on_message = None
-    _name = None
+    _name = url = None
 
     def send(self, payload, opcode=None):
         if opcode is None:
@@ -41,9 +41,13 @@ class WebSocket(websocket.WebSocket if websocket else object):
         return self.send(json.dumps(value))
 
     def recv(self, **timeout):
+        before = self.gettimeout()
         if "timeout" in timeout:
             self.settimeout(timeout["timeout"])
-        opcode, data = self.recv_data()
+        try:
+            opcode, data = self.recv_data()
+        finally:
+            self.settimeout(before)
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             error = _ws_names.WebSocketConnectionClosedException("closed by the server")
             error.code = int.from_bytes(data[:2], "big") if len(data) > 1 else 1005
@@ -63,7 +67,7 @@ class WebSocket(websocket.WebSocket if websocket else object):
         try:
             self.send_json(message) if is_json else self.send(message)
             data, answer = self._answer(match, is_json, began, limit)
-        except _ws_names.WebSocketException as error:
+        except (_ws_names.WebSocketException, OSError) as error:
             _fire("request", name, began, 0, error, context=context)
             raise
         _fire("request", name, began, len(data), answer=answer, context=context)
@@ -103,6 +107,9 @@ class WebSocket(websocket.WebSocket if websocket else object):
             if self.on_message is not None:
                 self.on_message(message)
 
+    def close(self, code=1000, reason=""):
+        super().close(code, reason.encode() if isinstance(reason, str) else reason, timeout=1)
+
     def __enter__(self):
         return self
 
@@ -124,7 +131,7 @@ def connect(user, url="", *, name=None, headers=None, subprotocols=None, timeout
     name, began, full = name or url or "/", perf_counter(), _url(user, url)
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in getattr(user.client, "cookies", ()))
     socket = WebSocket()
-    socket._name = name
+    socket._name, socket.url = name, full
     socket.settimeout(connect_timeout)
     try:
         socket.connect(full, header=headers, subprotocols=subprotocols, cookie=cookies or None, origin=origin,
