@@ -429,6 +429,8 @@ def test_a_run_with_files_and_metrics(ports, tmp_path):
     assert count > 10 and csv_row(tmp_path / "out_stats.csv", "connect room")["Request Count"] == "5"
     for name in ("ws_msgs_sent", "ws_msgs_received", "ws_open", "ws_sessions", "ws_session_duration"):
         assert name in run.stdout + run.stderr, name
+    for words in (r"ws_open +latest 0,", r"ws_sessions +sum 5 ", r"ws_session_duration .*\(5\)"):  # those that the end closed, too
+        assert re.search(words, run.stdout + run.stderr), run.describe()
     lines = [json.loads(line) for line in (tmp_path / "rows.json").read_text().splitlines()]
     ops = [line for line in lines if line["type"] == "Point" and line["metric"] == "http_req_duration" and line["data"]["tags"]["name"] == "request op"]
     assert len(ops) == count and ops[0]["data"]["tags"]["method"] == "WS" and all(op["data"]["value"] > 0 for op in ops)

@@ -256,6 +256,7 @@ static PyObject *abort_it(PyObject *self, PyObject *unused)
     s->is_closing = true;
     if (s->ws)
         ws_abort(s->ws);
+    websocket_note_end(s); /* now: the last report may be made before the loop turns */
     Py_RETURN_NONE;
 }
 
