@@ -10,6 +10,8 @@ a TCP port, and with --unix PATH a Unix socket too.
     /break?n=2                 ends in the middle of the answer: its chunks are not finished
     /hello                     a word
     /204  /404  /json  /html   answers that are no stream
+    /stuck                     one whose end does not come
+    /empty?lines=N             lines of data without any
     /gzip?n=3                  compressed although nobody asked for it
     /slow                      no head before the client goes
     /prices                    {"price": …}, 20 ms apart
@@ -81,6 +83,11 @@ async def flow(writer, query, headers):
     await asyncio.sleep(3600)
 
 
+async def empty(writer, query, headers):
+    await say(writer, (HEAD + "Connection: close\r\n\r\n").encode() + b"data:\n" * int(query["lines"]))
+    await asyncio.sleep(3600)
+
+
 async def break_off(writer, query, headers):
     await say(writer, (HEAD + "Transfer-Encoding: chunked\r\n\r\n").encode())
     for i in range(int(query.get("n", 2))):
@@ -106,12 +113,13 @@ async def prices(writer, query, headers):
         await say(writer, chunk(b'event: price\ndata: {"price": %d}\n\n' % (100 + i % 7)))
 
 
-STREAMS = {"/events": events, "/prices": prices, "/split": split, "/once": once, "/flow": flow, "/break": break_off, "/gzip": zipped, "/slow": slow}
+STREAMS = {"/events": events, "/prices": prices, "/split": split, "/once": once, "/flow": flow, "/empty": empty, "/break": break_off, "/gzip": zipped, "/slow": slow}
 ANSWERS = {
     "/hello": answer("200 OK", "text/plain", "hello"),
     "/204": b"HTTP/1.1 204 No Content\r\n\r\n",
     "/404": answer("404 Not Found", "text/plain", "nothing here"),
     "/json": answer("200 OK", "application/json", '{"error": {"message": "no model of that name", "type": "invalid"}}'),
+    "/stuck": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nhal",
     "/html": answer("200 OK", "text/html; charset=utf-8", "<p>please log in"),
 }
 
