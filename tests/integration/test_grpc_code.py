@@ -104,6 +104,36 @@ def test_without_generated_code(where, run, shop):
     assert all(int(row["Failure Count"]) == 0 for row in rows.values())
 
 
+def test_a_user_that_ends_takes_no_question_of_another_with_it(run):
+    rows = run("""
+        import gevent.event
+        from katydid.grpc import GrpcUser
+        from locust import task
+        from locust.exception import StopUser
+
+        is_known = gevent.event.Event()
+
+        class First(GrpcUser):
+            @task
+            def tell(self):
+                self.grpc.message("shop.v1.Shop/Buy", {"name": "pen"})
+                is_known.set()
+                gevent.sleep(0.1)
+                raise StopUser
+
+        class Second(GrpcUser):
+            @task
+            def ask(self):
+                is_known.wait()
+                try:
+                    self.grpc.call("shop.v1.Slow/Buy")
+                except LookupError:
+                    self.grpc.call("shop.v1.Shop/Buy", {"name": "pen"})
+                raise StopUser
+    """, "-t", "2s")
+    assert int(rows["grpc", "/shop.v1.Shop/Buy"]["Request Count"]) == 1
+
+
 ASKED_AGAIN = """
     import locust, sys
     from google.protobuf import descriptor_pb2

@@ -4,6 +4,7 @@ and prints the server's port. It has reflection (grpcio's, v1alpha; with v1 of t
 
 import subprocess
 import sys
+import time
 from concurrent import futures
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import grpc  # noqa: E402
 import shop_pb2  # noqa: E402
 import shop_pb2_grpc  # noqa: E402
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # noqa: E402
-from grpc_reflection.v1alpha import reflection  # noqa: E402
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc  # noqa: E402
 
 
 def receipt(*orders):
@@ -45,6 +46,16 @@ class Shop(shop_pb2_grpc.ShopServicer):
             yield receipt(request)
 
 
+class Reflection(reflection.ReflectionServicer):
+    """Thinks about shop.v1.Slow, which there is not, for a while."""
+
+    def ServerReflectionInfo(self, requests, context):
+        for request in requests:
+            if request.file_containing_symbol == "shop.v1.Slow":
+                time.sleep(0.5)
+            yield from super().ServerReflectionInfo(iter([request]), context)
+
+
 def main():
     server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
     shop_pb2_grpc.add_ShopServicer_to_server(Shop(), server)
@@ -52,7 +63,7 @@ def main():
     states.set("shop.v1.Shop", health_pb2.HealthCheckResponse.SERVING)
     states.set("closed", health_pb2.HealthCheckResponse.NOT_SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
-    reflection.enable_server_reflection(("shop.v1.Shop", reflection.SERVICE_NAME), server)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(Reflection(("shop.v1.Shop", reflection.SERVICE_NAME)), server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
     sys.stdin.read()

@@ -50,7 +50,7 @@ class GrpcUser(User):
         return self._plain_channel()
 
     def _plain_channel(self, is_apart=False):
-        """is_apart: its calls are none of the test's."""
+        """is_apart: its calls are none of the test's, nor of this user, who may be over while another asks."""
         options = {"grpc.max_send_message_length": self.max_send, "grpc.max_receive_message_length": self.max_receive,
                    **dict(self.options)}
         if self.target_name_override:
@@ -62,7 +62,7 @@ class GrpcUser(User):
             credentials = None
         elif credentials is None and (self.insecure is False or split_target(self.host)[3]):
             credentials = ssl_channel_credentials()
-        return Channel(self.host, credentials, tuple(options.items()), self.compression, user=self, metadata=self.metadata,
+        return Channel(self.host, credentials, tuple(options.items()), self.compression, user=None if is_apart else self, metadata=self.metadata,
                        timeout=self.timeout, request_event=EventHook() if is_apart else None)
 
     def _release(self):
