@@ -12,7 +12,7 @@
 #include "master/app/plan_knee.h"
 #include "master/app/repeat.h"
 #include "common/run/exit_code.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/html_report.h"
 #include <assert.h>
 #include <math.h>
@@ -159,7 +159,7 @@ static void write_courses(const struct master *m, const struct view *v, struct s
                           struct sbuf *plans)
 {
     const struct query whole = {0};
-    const struct figures_range r = figures_settle(v, &whole);
+    const struct settled_range r = timeline_json_settle(v, &whole);
     if (v->series)
         series_report_json(m->record.series, r.from, r.to, HTML_REPORT_METRICS_MAX, metrics);
     if (m->plans.list.count)

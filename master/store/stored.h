@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* stored: a run as it was stored, read from its file: a view as that of a run that goes on, which
- * answers the same questions (master/web/figures.h). It never changes. Any thread, one at a time
- * until it is there.
+ * answers the same questions (master/web/timeline_json.h). It never changes. Any thread, one at a
+ * time until it is there.
  *
  * Errors: NULL and *why (malloced). A file of this history is taken at its word as far as its
  * checksums go; one from elsewhere is looked through to the last bucket. What of a run is damaged

@@ -6,7 +6,7 @@
 #include "common/base/map.h"
 #include "master/web/html_report.h"
 #include "master/data/timeline_levels.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 #include "master/web/runs.h"
@@ -21,7 +21,7 @@
 
 /* What an answer is of, if it can never change; else "". */
 static void make_etag(char *etag, size_t size, const struct request *r, const struct view *v,
-                      const struct figures_range *range)
+                      const struct settled_range *range)
 {
     etag[0] = '\0';
     if (!range->is_complete || range->is_empty)
@@ -39,11 +39,11 @@ static void make_etag(char *etag, size_t size, const struct request *r, const st
     snprintf(etag, size, "\"%016llx\"", (unsigned long long)hash);
 }
 
-typedef void (*figures_writer)(struct sbuf *out, const struct view *v, const struct query *q,
-                               const struct figures_range *r);
+typedef void (*answer_writer)(struct sbuf *out, const struct view *v, const struct query *q,
+                              const struct settled_range *r);
 
-static int answer(struct request *r, const struct query *q, struct figures_range range,
-                  struct view *v, figures_writer write)
+static int answer(struct request *r, const struct query *q, struct settled_range range,
+                  struct view *v, answer_writer write)
 {
     char etag[24];
     struct sbuf out = {0};
@@ -81,17 +81,17 @@ static bool begin(struct request *r, struct query *q, struct view **v, int *stat
     return *v != NULL;
 }
 
-static int answer_whole(struct request *r, figures_writer write)
+static int answer_whole(struct request *r, answer_writer write)
 {
     struct query q;
     struct view *v;
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
-    return answer(r, &q, figures_settle(v, &q), v, write);
+    return answer(r, &q, timeline_json_settle(v, &q), v, write);
 }
 
-static int answer_steps(struct request *r, uint32_t steps, figures_writer write)
+static int answer_steps(struct request *r, uint32_t steps, answer_writer write)
 {
     struct query q;
     struct view *v;
@@ -99,8 +99,9 @@ static int answer_steps(struct request *r, uint32_t steps, figures_writer write)
     char text[160];
     if (!begin(r, &q, &v, &status))
         return status;
-    struct figures_range range = figures_settle_steps(v, &q, steps);
-    int64_t seconds = range.to - range.from, most = q.step > 0 ? FIGURES_STEPS_MAX : 2 * steps;
+    struct settled_range range = timeline_json_settle_steps(v, &q, steps);
+    int64_t seconds = range.to - range.from,
+            most = q.step > 0 ? TIMELINE_JSON_STEPS_MAX : 2 * steps;
     if (!range.is_empty && seconds / range.step > most) {
         view_unref(v);
         snprintf(text, sizeof text, "That is more than %lld steps: give a step of %lld or more.",
@@ -111,10 +112,10 @@ static int answer_steps(struct request *r, uint32_t steps, figures_writer write)
 }
 
 static void write_range(struct sbuf *out, const struct view *v, const struct query *q,
-                        const struct figures_range *r)
+                        const struct settled_range *r)
 {
     (void)r;
-    figures_add_range(out, v, q);
+    timeline_json_range(out, v, q);
 }
 
 static int get_range(struct request *r)
@@ -124,26 +125,26 @@ static int get_range(struct request *r)
 
 static int get_series(struct request *r)
 {
-    return answer_steps(r, FIGURES_STEPS, figures_add_series);
+    return answer_steps(r, TIMELINE_JSON_STEPS, timeline_json_series);
 }
 
 static void write_heatmap(struct sbuf *out, const struct view *v, const struct query *q,
-                          const struct figures_range *r)
+                          const struct settled_range *r)
 {
     (void)r;
-    figures_add_heatmap(out, v, q);
+    timeline_json_heatmap(out, v, q);
 }
 
 static int get_heatmap(struct request *r)
 {
-    return answer_steps(r, FIGURES_STEPS, write_heatmap);
+    return answer_steps(r, TIMELINE_JSON_STEPS, write_heatmap);
 }
 
 static void write_distribution(struct sbuf *out, const struct view *v, const struct query *q,
-                               const struct figures_range *r)
+                               const struct settled_range *r)
 {
     (void)r;
-    figures_add_distribution(out, v, q);
+    timeline_json_distribution(out, v, q);
 }
 
 static int get_distribution(struct request *r)
@@ -152,10 +153,10 @@ static int get_distribution(struct request *r)
 }
 
 static void write_sparks(struct sbuf *out, const struct view *v, const struct query *q,
-                         const struct figures_range *r)
+                         const struct settled_range *r)
 {
     (void)r;
-    figures_add_sparks(out, v, q);
+    timeline_json_sparks(out, v, q);
 }
 
 static int get_sparks(struct request *r)
@@ -164,14 +165,14 @@ static int get_sparks(struct request *r)
 }
 
 static void write_failures(struct sbuf *out, const struct view *v, const struct query *q,
-                           const struct figures_range *r)
+                           const struct settled_range *r)
 {
     sbuf_addf(out,
               "{\"type\":\"failures\",\"from\":%lld,\"to\":%lld,\"complete\":%s,\"tick\":%llu,"
               "\"failures\":",
               (long long)r->from, (long long)r->to, r->is_complete ? "true" : "false",
               (unsigned long long)v->tick);
-    figures_add_failures(out, v, q);
+    timeline_json_failures(out, v, q);
     sbuf_addc(out, '}');
 }
 
@@ -187,9 +188,9 @@ static int get_events(struct request *r)
     if (v == NULL)
         return 503;
     sbuf_adds(&out, "{\"type\":\"events\",\"events\":");
-    figures_add_events(&out, v);
+    timeline_json_events(&out, v);
     sbuf_adds(&out, ",\"saturated\":");
-    figures_add_saturated(&out, v, 0, INT64_MAX);
+    timeline_json_saturated(&out, v, 0, INT64_MAX);
     sbuf_addc(&out, '}');
     view_unref(v);
     int status = reply_json(r->conn, 200, &out);
@@ -245,7 +246,7 @@ static void ask_main_thread(struct request *r, const struct view *v, const struc
     if (is_wanted(r, "logs"))
         ask->logs = part(r, DOCUMENT_REPORT_LOGS, &p->logs);
     if (v->series != NULL) {
-        const struct figures_range whole = figures_settle(v, q);
+        const struct settled_range whole = timeline_json_settle(v, q);
         ask->metrics = part_between(r, DOCUMENT_REPORT_METRICS, whole.from, whole.to, &p->metrics);
     }
     if (v->plan_count)

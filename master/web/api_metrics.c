@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "master/data/snapshot.h"
 #include "master/web/feed.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 
@@ -41,7 +41,7 @@ static bool read_range(struct request *r, struct command *c, int *status)
     *status = 503;
     if (v == NULL)
         return false;
-    const struct figures_range range = figures_settle(v, &q);
+    const struct settled_range range = timeline_json_settle(v, &q);
     view_unref(v);
     c->since = (uint64_t)range.from;
     c->limit = (uint64_t)range.to;

@@ -9,7 +9,7 @@
 #include "master/store/context.h"
 #include "master/store/side.h"
 #include "master/store/trend.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/query.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
@@ -182,13 +182,13 @@ static int get_kept(struct request *r)
 static void write_outline(struct sbuf *out, const struct view *v)
 {
     const struct query whole = {.has_all_columns = true};
-    const struct figures_range r = figures_settle_steps(v, &whole, OUTLINE_STEPS);
+    const struct settled_range r = timeline_json_settle_steps(v, &whole, OUTLINE_STEPS);
     sbuf_adds(out, ",\"series\":");
-    figures_add_series(out, v, &whole, &r);
+    timeline_json_series(out, v, &whole, &r);
     sbuf_adds(out, ",\"distribution\":");
-    figures_add_distribution(out, v, &whole);
+    timeline_json_distribution(out, v, &whole);
     sbuf_adds(out, ",\"heatmap\":");
-    figures_add_heatmap(out, v, &whole);
+    timeline_json_heatmap(out, v, &whole);
 }
 
 /* What a run is compared by in pictures: of all requests, in one answer, from a small part of its

@@ -7,7 +7,7 @@
 #include "master/data/events.h"
 #include "master/data/series_list.h"
 #include "master/data/timeline_levels.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -258,7 +258,7 @@ static void add_recent_points(struct sbuf *out, const struct view *v, bool has_a
     size_t first = v->point_count > RECENT_POINTS ? v->point_count - RECENT_POINTS : 0;
     sbuf_addf(out, ",\"first_second\":%lld,\"points\":[",
               v->timeline != NULL ? (long long)v->timeline->first : 0LL);
-    if (has_all_columns && figures_add_recent(out, v, RECENT_POINTS))
+    if (has_all_columns && timeline_json_recent(out, v, RECENT_POINTS))
         first = v->point_count;
     for (size_t i = first; i < v->point_count; i++) {
         if (i > first)

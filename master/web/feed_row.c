@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* feed_row: a row as an array of its columns, as feed and figures send it. */
+/* feed_row: a row as an array of its columns, as feed and timeline_json send it. */
 #include "master/web/feed.h"
 
 #include <assert.h>

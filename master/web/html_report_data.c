@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 #include "master/data/timeline_read.h"
 #include "master/web/feed.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ struct block {
     struct sbuf *out;
     const struct view *v;
     struct query query; /* the range that was asked for */
-    struct figures_range whole, steps;
+    struct settled_range whole, steps;
     struct timeline_plan *windows; /* of steps */
     size_t window_count;
 };
@@ -342,9 +342,9 @@ static void add_head(struct block *b)
 
 static void add_series(struct block *b)
 {
-    struct figures_range r = figures_settle_steps(b->v, &b->query, FIGURES_STEPS);
+    struct settled_range r = timeline_json_settle_steps(b->v, &b->query, TIMELINE_JSON_STEPS);
     sbuf_addf(b->out, ",\"series\":{\"step\":%u,", r.step);
-    figures_add_points(b->out, b->v, &b->query, &r);
+    timeline_json_points(b->out, b->v, &b->query, &r);
     sbuf_addc(b->out, '}');
 }
 
@@ -357,13 +357,13 @@ static void add_json(struct sbuf *out, const char *member, const char *json)
 static void add_lists(struct block *b, const struct html_report_ask *ask)
 {
     sbuf_adds(b->out, ",\"failures\":");
-    figures_add_failures(b->out, b->v, &b->query);
+    timeline_json_failures(b->out, b->v, &b->query);
     sbuf_adds(b->out, ",\"exceptions\":");
     feed_exception_list(b->v, b->out);
     sbuf_adds(b->out, ",\"events\":");
-    figures_add_events(b->out, b->v);
+    timeline_json_events(b->out, b->v);
     sbuf_adds(b->out, ",\"saturated\":");
-    figures_add_saturated(b->out, b->v, b->whole.from, b->whole.to);
+    timeline_json_saturated(b->out, b->v, b->whole.from, b->whole.to);
     add_json(b->out, ",\"script\":", ask->script);
     add_json(b->out, ",\"samples\":", ask->samples);
     add_json(b->out, ",\"logs\":", ask->logs);
@@ -393,8 +393,8 @@ void html_report_data_add(struct sbuf *out, const struct view *v, const struct h
                                 .from = ask->from,
                                 .to = ask->to,
                                 .has_all_columns = true}};
-    b.whole = figures_settle(v, &b.query);
-    b.steps = figures_settle_steps(v, &b.query, WINDOWS);
+    b.whole = timeline_json_settle(v, &b.query);
+    b.steps = timeline_json_settle_steps(v, &b.query, WINDOWS);
     plan_windows(&b);
     add_head(&b);
     add_series(&b);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* spread: figures.h's heatmap, distribution and kinds of failures. */
+/* spread: timeline_json.h's heatmap, distribution and kinds of failures. */
 #include "common/base/mem.h"
 #include "common/metric/failure_kind.h"
 #include "master/data/timeline_read.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -22,7 +22,7 @@ static void add_next(struct sbuf *out, double number)
     sbuf_add_decimal(out, number);
 }
 
-static void add_span(struct sbuf *out, const struct figures_range *r)
+static void add_span(struct sbuf *out, const struct settled_range *r)
 {
     sbuf_addf(out, "{\"from\":%lld,\"to\":%lld,\"step\":%u,\"complete\":%s", (long long)r->from,
               (long long)r->to, r->step, r->is_complete ? "true" : "false");
@@ -34,7 +34,7 @@ static uint32_t row_id(const struct query *q)
 }
 
 /* The figures of the query's row over a settled range. */
-static void read_whole(const struct view *v, const struct query *q, const struct figures_range *r,
+static void read_whole(const struct view *v, const struct query *q, const struct settled_range *r,
                        struct tally *sum)
 {
     struct timeline_plan plan;
@@ -97,9 +97,9 @@ static void add_heat_step(void *arg, const struct timeline_step *s)
     }
 }
 
-void figures_add_heatmap(struct sbuf *out, const struct view *v, const struct query *q)
+void timeline_json_heatmap(struct sbuf *out, const struct view *v, const struct query *q)
 {
-    struct figures_range r = figures_settle_steps(v, q, HEAT_STEPS);
+    struct settled_range r = timeline_json_settle_steps(v, q, HEAT_STEPS);
     struct heat h = {.out = out, .from = r.from, .step = r.step, .is_first = true};
     struct tally all;
     read_whole(v, q, &r, &all);
@@ -230,9 +230,9 @@ static void add_interval(struct sbuf *out, const struct tally *t, const char *na
     sbuf_addc(out, ']');
 }
 
-void figures_add_distribution(struct sbuf *out, const struct view *v, const struct query *q)
+void timeline_json_distribution(struct sbuf *out, const struct view *v, const struct query *q)
 {
-    struct figures_range r = figures_settle(v, q);
+    struct settled_range r = timeline_json_settle(v, q);
     struct tally t;
     read_whole(v, q, &r, &t);
     add_span(out, &r);
@@ -257,7 +257,7 @@ void figures_add_distribution(struct sbuf *out, const struct view *v, const stru
 struct trend { /* by the first line of each kind */
     uint64_t *counts, *in_range;
     size_t kinds, steps;
-    struct figures_range range; /* of the steps */
+    struct settled_range range; /* of the steps */
 };
 
 static size_t kind_index(const struct view *v, uint32_t id)
@@ -291,8 +291,8 @@ static void count_plan(const struct view *v, int64_t from, int64_t to, uint64_t 
 
 static void count_trends(const struct view *v, const struct query *q, struct trend *t)
 {
-    struct figures_range whole = figures_settle(v, q);
-    struct figures_range r = figures_settle_steps(v, q, TREND_STEPS);
+    struct settled_range whole = timeline_json_settle(v, q);
+    struct settled_range r = timeline_json_settle_steps(v, q, TREND_STEPS);
     if (r.is_empty)
         return;
     t->range = r;
@@ -372,7 +372,7 @@ static size_t lines_of_kind(const struct view *v, size_t at)
     return end - at;
 }
 
-void figures_add_failures(struct sbuf *out, const struct view *v, const struct query *q)
+void timeline_json_failures(struct sbuf *out, const struct view *v, const struct query *q)
 {
     struct sbuf kind = {0};
     struct trend t = {.kinds = v->failure_count};

@@ -13,7 +13,7 @@
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/web/feed.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/html_report_data.h"
 #include <math.h>
 #include <stdio.h>
@@ -75,10 +75,10 @@ static double ask_once(const struct view *v, struct query *q, const char *what, 
     struct sbuf out = {0};
     uint64_t start = clk_mono_ns();
     if (strcmp(what, "range") == 0) {
-        figures_add_range(&out, v, q);
+        timeline_json_range(&out, v, q);
     } else if (strcmp(what, "series") == 0) {
-        struct figures_range r = figures_settle_steps(v, q, FIGURES_STEPS);
-        figures_add_series(&out, v, q, &r);
+        struct settled_range r = timeline_json_settle_steps(v, q, TIMELINE_JSON_STEPS);
+        timeline_json_series(&out, v, q, &r);
     } else if (strcmp(what, "report") == 0) {
         html_report_data_add(&out, v, &(struct html_report_ask){0},
                              &(struct html_report_size){200, SIZE_MAX});

@@ -2,7 +2,7 @@
 /* Any bytes as the parameters of a question, and as a failure's text: no crash, and what is taken
  * is within its limits. */
 #include "common/metric/failure_kind.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

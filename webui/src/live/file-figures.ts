@@ -1,5 +1,5 @@
 /* Answers about ranges of a recorded run: the windows of the report are added up, histograms
- * included, and every number is read from the sum, as the master does it (master/web/figures.c, spread.c):
+ * included, and every number is read from the sum, as the master does it (master/web/timeline_json.c, spread.c):
  * tests/vectors/report.json holds the two together. A range is widened to whole windows; what is
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
 import { HistRule } from "../stats/hist";

@@ -1,5 +1,5 @@
 /* Windows of one endpoint, or of several, added up: every number is read from the sum, as the master does it
- * (master/web/figures.c). tests/vectors holds the two together. */
+ * (master/web/timeline_json.c). tests/vectors holds the two together. */
 import { HistRule, Histogram, type Sparse } from "../stats/hist";
 import { COUNTS, HISTS, QUANTILES, ROW, ROW_WIDTH, SUMS } from "./columns";
 import { POINT, POINT_WIDTH, type Point } from "./protocol";

@@ -21,7 +21,7 @@
 #include "master/proto/proto_script.h"
 #include "master/store/stored.h"
 #include "master/verdict/list.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/front_head.h"
 #include "master/web/guard.h"
 #include "master/web/intake.h"

@@ -5,7 +5,7 @@
 #include "master/data/events.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/html_report_data.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -171,8 +171,8 @@ typedef void answer(struct sbuf *out, const struct view *v, const struct query *
 
 static void answer_series(struct sbuf *out, const struct view *v, const struct query *q)
 {
-    struct figures_range r = figures_settle_steps(v, q, FIGURES_STEPS);
-    figures_add_series(out, v, q, &r);
+    struct settled_range r = timeline_json_settle_steps(v, q, TIMELINE_JSON_STEPS);
+    timeline_json_series(out, v, q, &r);
 }
 
 static void add_answer(struct sbuf *out, const struct view *v, const char *of, answer *add,
@@ -194,19 +194,19 @@ static void add_answers(struct sbuf *out, const struct view *v)
     sbuf_adds(out, "{}");
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const struct query q = {.from = ranges[i][0], .to = ranges[i][1]};
-        add_answer(out, v, "range", figures_add_range, q);
-        add_answer(out, v, "failures", figures_add_failures, q);
+        add_answer(out, v, "range", timeline_json_range, q);
+        add_answer(out, v, "failures", timeline_json_failures, q);
         for (uint32_t depth = 1; depth <= 2; depth++) {
             struct query grouped = q;
             grouped.has_group = true;
             grouped.group = depth;
-            add_answer(out, v, "groups", figures_add_range, grouped);
+            add_answer(out, v, "groups", timeline_json_range, grouped);
         }
         for (uint32_t id = 0; id <= ROWS; id++) {
             struct query of = q;
             of.id = id;
-            add_answer(out, v, "distribution", figures_add_distribution, of);
-            add_answer(out, v, "heatmap", figures_add_heatmap, of);
+            add_answer(out, v, "distribution", timeline_json_distribution, of);
+            add_answer(out, v, "heatmap", timeline_json_heatmap, of);
         }
     }
     for (uint32_t id = 0; id <= ROWS; id++)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* figures, html_report_data: a run's timeline as JSON, read back and compared with its statistics.
- */
+/* timeline_json, html_report_data: a run's timeline as JSON, read back and compared with its
+ * statistics. */
 #include "master/data/events.h"
 #include "master/web/html_report.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/web/feed.h"
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 #include "master/web/html_report_data.h"
 #include <jansson.h>
 #include <math.h>
@@ -138,7 +138,7 @@ static json_t *range(const char *text)
 {
     struct sbuf out = {0};
     struct query q = query(text);
-    figures_add_range(&out, view, &q);
+    timeline_json_range(&out, view, &q);
     return parsed(&out);
 }
 
@@ -165,8 +165,8 @@ static void the_newest_seconds_have_every_column(void **state)
     feed_tick(view, &mark, &out);
     json_t *tick = parsed(&out), *points = json_object_get(tick, "points");
     struct query q = query("step=1&columns=all");
-    struct figures_range r = figures_settle_steps(view, &q, FIGURES_STEPS);
-    figures_add_series(&out, view, &q, &r);
+    struct settled_range r = timeline_json_settle_steps(view, &q, TIMELINE_JSON_STEPS);
+    timeline_json_series(&out, view, &q, &r);
     json_t *series = parsed(&out), *all = json_object_get(series, "points");
     size_t count = json_array_size(points), skip = json_array_size(all) - count, i;
     json_t *point;
@@ -270,8 +270,8 @@ static void a_series_has_its_columns_and_all_of_the_run(void **state)
     for (size_t i = 0; i < 4; i++) {
         struct sbuf out = {0};
         struct query q = query(asks[i]);
-        struct figures_range r = figures_settle_steps(view, &q, FIGURES_STEPS);
-        figures_add_series(&out, view, &q, &r);
+        struct settled_range r = timeline_json_settle_steps(view, &q, TIMELINE_JSON_STEPS);
+        timeline_json_series(&out, view, &q, &r);
         json_t *root = parsed(&out), *points = json_object_get(root, "points"), *point;
         size_t columns = json_array_size(json_object_get(root, "columns")), k;
         double requests = 0;
@@ -295,7 +295,7 @@ static void a_distribution_has_every_request(void **state)
     (void)state;
     struct sbuf out = {0};
     struct query q = query("");
-    figures_add_distribution(&out, view, &q);
+    timeline_json_distribution(&out, view, &q);
     json_t *root = parsed(&out), *bucket;
     size_t i;
     double ok = 0, failed = 0, last = 0;
@@ -325,7 +325,7 @@ static void a_heatmap_has_every_request(void **state)
     (void)state;
     struct sbuf out = {0};
     struct query q = query("");
-    figures_add_heatmap(&out, view, &q);
+    timeline_json_heatmap(&out, view, &q);
     json_t *root = parsed(&out), *cell;
     size_t i;
     double sum = 0;
@@ -344,7 +344,7 @@ static void failures_have_a_course_and_a_kind(void **state)
     (void)state;
     struct sbuf out = {0};
     struct query q = query("from=1700000100&to=1700000200");
-    figures_add_failures(&out, view, &q);
+    timeline_json_failures(&out, view, &q);
     sbuf_addc(&out, '}'); /* it is the value of a member, with those that follow */
     struct sbuf whole = {0};
     sbuf_addf(&whole, "{\"failures\":%s", out.data);

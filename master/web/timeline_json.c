@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/web/figures.h"
+#include "master/web/timeline_json.h"
 
 #include "master/data/events.h"
 #include "master/data/timeline_read.h"
@@ -13,10 +13,10 @@
 
 /* ---- settling ---- */
 
-struct figures_range figures_settle(const struct view *v, const struct query *q)
+struct settled_range timeline_json_settle(const struct view *v, const struct query *q)
 {
     const struct timeline_snap *t = v->timeline;
-    struct figures_range r = {.from = q->from, .to = q->to, .step = 1, .is_empty = true};
+    struct settled_range r = {.from = q->from, .to = q->to, .step = 1, .is_empty = true};
     if (t == NULL || t->first == 0)
         return r;
     int64_t from = q->has_from ? q->from : t->since, to = q->has_to ? q->to : t->until;
@@ -36,10 +36,10 @@ struct figures_range figures_settle(const struct view *v, const struct query *q)
     return r;
 }
 
-struct figures_range figures_settle_steps(const struct view *v, const struct query *q,
-                                          uint32_t steps)
+struct settled_range timeline_json_settle_steps(const struct view *v, const struct query *q,
+                                                uint32_t steps)
 {
-    struct figures_range r = figures_settle(v, q);
+    struct settled_range r = timeline_json_settle(v, q);
     struct timeline_ask ask = {.from = r.from, .to = r.to, .step = q->step, .max_steps = steps};
     if (r.is_empty || !timeline_settle(v->timeline, &ask))
         return r;
@@ -65,7 +65,7 @@ static void add_next(struct sbuf *out, double number)
 }
 
 static void add_head(struct sbuf *out, const char *type, const struct view *v,
-                     const struct figures_range *r)
+                     const struct settled_range *r)
 {
     sbuf_addf(out, "{\"type\":\"%s\",\"from\":", type);
     add_i64(out, r->from);
@@ -235,7 +235,7 @@ static void add_range_failures(struct sbuf *out, const struct timeline_plan *pla
     free(list);
 }
 
-void figures_add_saturated(struct sbuf *out, const struct view *v, int64_t from, int64_t to)
+void timeline_json_saturated(struct sbuf *out, const struct view *v, int64_t from, int64_t to)
 {
     bool is_first = true;
     sbuf_addc(out, '[');
@@ -298,9 +298,9 @@ static double run_seconds(const struct view *v, int64_t from, int64_t to)
     return fmax(end - begin, 0);
 }
 
-void figures_add_range(struct sbuf *out, const struct view *v, const struct query *q)
+void timeline_json_range(struct sbuf *out, const struct view *v, const struct query *q)
 {
-    struct figures_range r = figures_settle(v, q);
+    struct settled_range r = timeline_json_settle(v, q);
     struct timeline_plan plan = {0};
     struct timeline_health *healths = NULL;
     if (!r.is_empty)
@@ -322,7 +322,7 @@ void figures_add_range(struct sbuf *out, const struct view *v, const struct quer
     groups_free(g);
     add_range_failures(out, &plan);
     sbuf_addf(out, ",\"valid\":%s,\"saturated\":", is_valid(v, r.from, r.to) ? "true" : "false");
-    figures_add_saturated(out, v, r.from, r.to);
+    timeline_json_saturated(out, v, r.from, r.to);
     sbuf_adds(out, ",\"lost\":");
     add_lost(out, v, r.from, r.to);
     sbuf_adds(out, "}");
@@ -395,8 +395,8 @@ static uint32_t row_id(const struct query *q)
     return q->has_worker ? TIMELINE_WORKER + q->worker : q->id;
 }
 
-void figures_add_points(struct sbuf *out, const struct view *v, const struct query *q,
-                        const struct figures_range *r)
+void timeline_json_points(struct sbuf *out, const struct view *v, const struct query *q,
+                          const struct settled_range *r)
 {
     struct series_out o = {out, q->has_all_columns, true};
     struct timeline_ask ask = {.from = r->from, .to = r->to, .step = r->step, .id = row_id(q)};
@@ -407,7 +407,7 @@ void figures_add_points(struct sbuf *out, const struct view *v, const struct que
     sbuf_addc(out, ']');
 }
 
-bool figures_add_recent(struct sbuf *out, const struct view *v, uint32_t seconds)
+bool timeline_json_recent(struct sbuf *out, const struct view *v, uint32_t seconds)
 {
     const struct timeline_snap *t = v->timeline;
     struct series_out o = {out, true, true};
@@ -420,12 +420,12 @@ bool figures_add_recent(struct sbuf *out, const struct view *v, uint32_t seconds
     return true;
 }
 
-void figures_add_series(struct sbuf *out, const struct view *v, const struct query *q,
-                        const struct figures_range *r)
+void timeline_json_series(struct sbuf *out, const struct view *v, const struct query *q,
+                          const struct settled_range *r)
 {
     add_head(out, "series", v, r);
     sbuf_addf(out, ",\"id\":%u,", q->id);
-    figures_add_points(out, v, q, r);
+    timeline_json_points(out, v, q, r);
     sbuf_addc(out, '}');
 }
 
@@ -443,9 +443,9 @@ static void add_spark(void *arg, const struct timeline_step *s)
     sbuf_add_decimal(o->out, ms_or_none(s->sum, tally_quantile_ms(s->sum, 0.95)));
 }
 
-void figures_add_sparks(struct sbuf *out, const struct view *v, const struct query *q)
+void timeline_json_sparks(struct sbuf *out, const struct view *v, const struct query *q)
 {
-    struct figures_range r = figures_settle_steps(v, q, q->points);
+    struct settled_range r = timeline_json_settle_steps(v, q, q->points);
     add_head(out, "sparks", v, &r);
     sbuf_adds(out, ",\"rows\":{");
     for (size_t i = 0; i < q->id_count; i++) {
@@ -461,7 +461,7 @@ void figures_add_sparks(struct sbuf *out, const struct view *v, const struct que
 
 /* ---- events ---- */
 
-void figures_add_events(struct sbuf *out, const struct view *v)
+void timeline_json_events(struct sbuf *out, const struct view *v)
 {
     sbuf_addc(out, '[');
     for (size_t i = 0; v->events != NULL && i < v->events->count; i++) {
