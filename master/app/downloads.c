@@ -246,7 +246,7 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         logs_write(m->logs, 0, SIZE_MAX, HTML_REPORT_LOGS_MAX, out);
         break;
     case DOCUMENT_SCENARIOS:
-        plans_write_figures(m, out);
+        plans_write_progress(m, out);
         break;
     case DOCUMENT_SCRAPE:
         *c->scrape = (struct scrape){results_snapshot(m), receivers_scrape, &m->receivers};

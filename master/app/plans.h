@@ -109,5 +109,5 @@ bool plans_are_done(struct master *m); /* all that ends by itself has; says so o
 void plans_close(struct master *m);    /* the last reports are there */
 void plans_fini(struct master *m);
 
-/* plan_figures.c: as GET api/v1/scenarios */
-void plans_write_figures(const struct master *m, struct sbuf *out);
+/* plan_progress.c: as GET api/v1/scenarios */
+void plans_write_progress(const struct master *m, struct sbuf *out);

@@ -163,7 +163,7 @@ static void write_courses(const struct master *m, const struct view *v, struct s
     if (v->series)
         series_report_json(m->record.series, r.from, r.to, HTML_REPORT_METRICS_MAX, metrics);
     if (m->plans.list.count)
-        plans_write_figures(m, plans);
+        plans_write_progress(m, plans);
 }
 
 /* Those with a value; what comes later counts. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* scenario_figures: a scenario and how far it is, as JSON (docs/api.md, GET api/v1/scenarios).
+/* scenario_progress: a scenario and how far it is, as JSON (docs/api.md, GET api/v1/scenarios).
  * Pure. */
 #include "common/base/sbuf.h"
 #include "common/plan/ledger.h"
 #include "common/plan/scenario.h"
 #include "master/data/series_store.h"
 
-struct scenario_figures {
+struct scenario_progress {
     double now_s;                         /* since it began; negative: it has not */
     bool is_on;                           /* ... and the run is */
     bool is_paused;                       /* by somebody */
@@ -20,5 +20,5 @@ struct scenario_figures {
 };
 
 /* Appends an object. */
-void scenario_figures_write(const struct scenario *s, const struct scenario_figures *f,
-                            struct sbuf *out);
+void scenario_progress_write(const struct scenario *s, const struct scenario_progress *f,
+                             struct sbuf *out);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* plan_figures: the plans of all scenarios, and how far each is, for the page and for reports.
+/* plan_progress: the plans of all scenarios, and how far each is, for the page and for reports.
  * Numbers are those of the metrics (iterations_due …), so that both begin anew at a reset, and tell
  * of lost workers; what is just now is what the workers told last. */
 #include "common/base/mem.h"
 #include "master/app/core.h"
 #include "master/app/plan_knee.h"
-#include "master/app/scenario_figures.h"
+#include "master/app/scenario_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static double rate_of(const struct master *m, const struct scenario *s, double b
 }
 
 static void read_numbers(const struct master *m, const struct scenario *s,
-                         struct scenario_figures *f)
+                         struct scenario_progress *f)
 {
     struct series_value v;
     series_value_init(&v);
@@ -50,7 +50,7 @@ static void read_numbers(const struct master *m, const struct scenario *s,
     series_value_fini(&v);
 }
 
-static void read_users(const struct master *m, size_t i, struct scenario_figures *f)
+static void read_users(const struct master *m, size_t i, struct scenario_progress *f)
 {
     const struct ledger *l = &m->plans.ledger;
     for (size_t w = 0; i < l->scenarios && w < l->count; w++) {
@@ -71,9 +71,9 @@ static void put_one(const struct master *m, size_t i, double begun, double elaps
 {
     const struct scenario *s = m->plans.list.all[i];
     const double start_s = (double)s->start_ns / 1e9;
-    struct scenario_figures f = {.now_s = begun > 0 ? elapsed_s - start_s : -1,
-                                 .is_on = run_is_active(&m->machine.run),
-                                 .is_paused = plans_is_paused(&m->plans, i)};
+    struct scenario_progress f = {.now_s = begun > 0 ? elapsed_s - start_s : -1,
+                                  .is_on = run_is_active(&m->machine.run),
+                                  .is_paused = plans_is_paused(&m->plans, i)};
     struct series_value delay;
     struct sbuf more = {0};
     series_value_init(&delay);
@@ -86,12 +86,12 @@ static void put_one(const struct master *m, size_t i, double begun, double elaps
     }
     knees_write(m, i, &more);
     f.more = more.data;
-    scenario_figures_write(s, &f, out);
+    scenario_progress_write(s, &f, out);
     sbuf_fini(&more);
     series_value_fini(&delay);
 }
 
-void plans_write_figures(const struct master *m, struct sbuf *out)
+void plans_write_progress(const struct master *m, struct sbuf *out)
 {
     const struct plans *p = &m->plans;
     const struct run_clock now = master_now();

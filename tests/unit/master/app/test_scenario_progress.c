@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* scenario_figures: what the page is told of a scenario is its plan as it was resolved, and the
+/* scenario_progress: what the page is told of a scenario is its plan as it was resolved, and the
  * numbers as they are. */
-#include "master/app/scenario_figures.h"
+#include "master/app/scenario_progress.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -13,14 +13,14 @@
 
 #include <cmocka.h>
 
-static json_t *written(const char *text, const struct scenario_figures *f)
+static json_t *written(const char *text, const struct scenario_progress *f)
 {
     struct scenario s;
     struct sbuf out = {0};
     char *why = NULL;
     if (!scenario_read(&s, text, &why))
         fail_msg("'%s': %s", text, why);
-    scenario_figures_write(&s, f, &out);
+    scenario_progress_write(&s, f, &out);
     json_t *value = json_loads(out.data, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(value);
     scenario_fini(&s);
@@ -49,7 +49,7 @@ static void stage_is(const json_t *value, size_t i, double length_s, double from
 
 static void a_plan_is_told_in_stages(void **state)
 {
-    const struct scenario_figures before = {.now_s = -1};
+    const struct scenario_progress before = {.now_s = -1};
     (void)state;
     json_t *v = written("buy:ramping-arrival-rate:class=Buyer,task=pay,start_time=3s,stages=2m:80,"
                         "0s:20,500ms:20,forever:30/m",
@@ -84,15 +84,15 @@ static void numbers_are_told_as_they_are(void **state)
     delay.n = 100;
     delay.sum = 845;
     delay.max = 200;
-    const struct scenario_figures f = {.now_s = 30,
-                                       .is_on = true,
-                                       .numbers = {120, 100, 15, 5, 1, 4, 2},
-                                       .rate = 19.5,
-                                       .users = 12,
-                                       .waiting = 3,
-                                       .busy = 11,
-                                       .most_waiting = 7,
-                                       .delay = &delay};
+    const struct scenario_progress f = {.now_s = 30,
+                                        .is_on = true,
+                                        .numbers = {120, 100, 15, 5, 1, 4, 2},
+                                        .rate = 19.5,
+                                        .users = 12,
+                                        .waiting = 3,
+                                        .busy = 11,
+                                        .most_waiting = 7,
+                                        .delay = &delay};
     json_t *v = written("buy:ramping-arrival-rate:stages=60s:60/s", &f);
     assert_true(number(v, "due") == 120 && number(v, "started") == 100);
     assert_true(number(v, "dropped") == 15 && number(v, "cut") == 5 && number(v, "lost") == 2);
@@ -106,7 +106,8 @@ static void numbers_are_told_as_they_are(void **state)
     assert_float_equal(number(json_object_get(v, "start_delay"), "p99"), 200, 1);
     json_decref(v);
 
-    v = written("buy:ramping-arrival-rate:stages=60s:60/s", &(struct scenario_figures){.now_s = 9});
+    v = written("buy:ramping-arrival-rate:stages=60s:60/s",
+                &(struct scenario_progress){.now_s = 9});
     assert_true(number(v, "level") == 0); /* the run is over */
     assert_true(json_is_null(json_object_get(v, "start_delay")));
     json_decref(v);
@@ -117,7 +118,7 @@ static void names_are_texts_of_json(void **state)
 {
     (void)state;
     json_t *v = written("a:constant-arrival-rate:class=Büyer,task=say \"hi\",rate=2",
-                        &(struct scenario_figures){.now_s = -1});
+                        &(struct scenario_progress){.now_s = -1});
     assert_string_equal(json_string_value(json_object_get(v, "task")), "say \"hi\"");
     json_decref(v);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/app/scenario_figures.h"
+#include "master/app/scenario_progress.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -128,8 +128,8 @@ static void put_delay(const struct series_value *v, struct sbuf *out)
               series_value_quantile(v, 0.95), series_value_quantile(v, 0.99), v->max);
 }
 
-void scenario_figures_write(const struct scenario *s, const struct scenario_figures *f,
-                            struct sbuf *out)
+void scenario_progress_write(const struct scenario *s, const struct scenario_progress *f,
+                             struct sbuf *out)
 {
     static const char *const names[ITERATIONS_NUMBERS] = {
         "due", "started", "dropped", "cut", "repeated", "interrupted", "lost"};
