@@ -176,7 +176,7 @@ static void set_quantiles(struct view_row *r, const struct tally *t, unsigned of
     }
 }
 
-void view_set_figures(struct view_row *r, const struct tally *t)
+void view_set_statistics(struct view_row *r, const struct tally *t)
 {
 #define SHOWN_COUNT(field, name, from, unit, label, width, meaning) r->field = t->from;
 #include "common/metric/columns.def"
@@ -224,7 +224,7 @@ static void update_row(struct view_builder *v, struct row_memory *m, const struc
     double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
     if (is_new || is_counted) {
-        view_set_figures(r, t);
+        view_set_statistics(r, t);
         set_asked(v, r, t);
     }
     if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&

@@ -19,8 +19,8 @@ void view_builder_forget(struct view_builder *v);
 /* The percentiles that rows have besides the usual ones, from the next view on. */
 void view_builder_ask(struct view_builder *v, const struct tunables_shares *statistics);
 
-/* The figures of a row that do not depend on time: all but the rates. */
-void view_set_figures(struct view_row *r, const struct tally *t);
+/* The statistics of a row that do not depend on time: all but the rates. */
+void view_set_statistics(struct view_row *r, const struct tally *t);
 
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes,
  * outputs, losses and points (all copied), the timeline, the events and the series (whose

@@ -364,8 +364,8 @@ double history_row_figure(struct history *h, const char *id, const char *method,
     return value;
 }
 
-json_t *history_figures(struct history *h, const char *profile, const char *locustfile,
-                        const char *method, const char *name, const char *figure)
+json_t *history_trend(struct history *h, const char *profile, const char *locustfile,
+                      const char *method, const char *name, const char *figure)
 {
     const char *column = figure_column(figure);
     struct sbuf sql = {0};
@@ -380,7 +380,7 @@ json_t *history_figures(struct history *h, const char *profile, const char *locu
               " AND x.name=?2 WHERE r.state<>'running' AND (?3 IS NULL OR r.profile=?3)"
               " AND (?4 IS NULL OR json_extract(r.run,'$.locustfile')=?4)"
               " ORDER BY r.started DESC, r.id DESC LIMIT %d",
-              column, HISTORY_FIGURES_MOST);
+              column, HISTORY_TREND_MOST);
     json_t *newest =
         collect(statement(h, sql.data, "ssss", method, name, profile, locustfile), true);
     json_t *list = json_array();

@@ -70,9 +70,9 @@ int history_remove(struct history *h, const char *id, char **why); /* not one th
 /* A figure of a row over the runs that are over, the oldest first: [{"id", "started", "is_good" (it
  * is valid and was not interrupted), "commit", "note", "pin", "value"}…]; value null: it has none.
  * profile, locustfile NULL: any. NULL: there is no such figure. */
-#define HISTORY_FIGURES_MOST 500 /* runs, the newest */
-json_t *history_figures(struct history *h, const char *profile, const char *locustfile,
-                        const char *method, const char *name, const char *figure);
+#define HISTORY_TREND_MOST 500 /* runs, the newest */
+json_t *history_trend(struct history *h, const char *profile, const char *locustfile,
+                      const char *method, const char *name, const char *figure);
 
 struct history_keep {
     size_t runs; /* 0: all */

@@ -35,23 +35,23 @@ static double spread(const struct moments *m)
 }
 
 /* The histogram of the times that are meant. NULL: there is none. */
-static const struct hist *times_of(const struct threshold *t, const struct tally *figures,
+static const struct hist *times_of(const struct threshold *t, const struct tally *tally,
                                    struct hist *scratch)
 {
     if (t->field == FIELD_TIME)
-        return &figures->hist;
+        return &tally->hist;
     if (t->field == FIELD_CORRECTED)
-        return figures->corrected;
+        return tally->corrected;
     if (t->field == FIELD_WAIT)
-        return figures->wait;
+        return tally->wait;
     if (t->field == FIELD_FAILED)
-        return figures->failed;
+        return tally->failed;
     if (t->field != FIELD_PASSED)
         return NULL;
     hist_clear(scratch);
-    hist_merge(scratch, &figures->hist);
-    if (figures->failed)
-        hist_subtract(scratch, figures->failed);
+    hist_merge(scratch, &tally->hist);
+    if (tally->failed)
+        hist_subtract(scratch, tally->failed);
     return scratch;
 }
 
@@ -85,9 +85,9 @@ static struct measured time_of_hist(const struct threshold *t, const struct hist
 }
 
 /* Of a phase there are sums only. */
-static struct measured time_of_phase(const struct threshold *t, const struct tally *figures)
+static struct measured time_of_phase(const struct threshold *t, const struct tally *tally)
 {
-    const struct tally_extra *x = &figures->extra;
+    const struct tally_extra *x = &tally->extra;
     const uint64_t us = t->field == FIELD_QUEUE     ? x->queue_us + x->dns_us
                         : t->field == FIELD_CONNECT ? x->connect_us
                         : t->field == FIELD_TLS     ? x->tls_us
@@ -98,47 +98,46 @@ static struct measured time_of_phase(const struct threshold *t, const struct tal
 }
 
 /* Least and most are known exactly. */
-static double a_quantile(const struct threshold *t, const struct tally *figures)
+static double a_quantile(const struct threshold *t, const struct tally *tally)
 {
-    const double ms = tally_quantile_ms(figures, t->share);
-    const bool is_between =
-        ms > (double)figures->min_us / 1000 && ms < (double)figures->max_us / 1000;
+    const double ms = tally_quantile_ms(tally, t->share);
+    const bool is_between = ms > (double)tally->min_us / 1000 && ms < (double)tally->max_us / 1000;
     return is_between ? at_limit(t, ms, 1000) : ms;
 }
 
-static struct measured a_time(const struct threshold *t, const struct tally *figures,
+static struct measured a_time(const struct threshold *t, const struct tally *tally,
                               struct hist *scratch)
 {
-    const uint64_t timed = figures->requests - figures->none_requests;
-    const bool is_exact = t->field == FIELD_TIME && figures->min_us <= figures->max_us;
+    const uint64_t timed = tally->requests - tally->none_requests;
+    const bool is_exact = t->field == FIELD_TIME && tally->min_us <= tally->max_us;
     if (t->field > FIELD_WAIT)
-        return time_of_phase(t, figures);
+        return time_of_phase(t, tally);
     if (!is_exact || t->stat == STAT_STDEV)
-        return time_of_hist(t, times_of(t, figures, scratch));
-    const double ms = t->stat == STAT_MEAN  ? tally_mean_ms(figures)
-                      : t->stat == STAT_MIN ? (double)figures->min_us / 1000
-                      : t->stat == STAT_MAX ? (double)figures->max_us / 1000
-                                            : a_quantile(t, figures);
+        return time_of_hist(t, times_of(t, tally, scratch));
+    const double ms = t->stat == STAT_MEAN  ? tally_mean_ms(tally)
+                      : t->stat == STAT_MIN ? (double)tally->min_us / 1000
+                      : t->stat == STAT_MAX ? (double)tally->max_us / 1000
+                                            : a_quantile(t, tally);
     return (struct measured){timed ? ms : NAN, timed, 0, 0};
 }
 
 /* Satisfied up to T, half so up to 4 T, and not at all by what failed. */
-static struct measured apdex(const struct threshold *t, const struct tally *figures)
+static struct measured apdex(const struct threshold *t, const struct tally *tally)
 {
     const uint64_t us = (uint64_t)(t->parameter * 1000);
-    uint64_t satisfied = hist_count_upto(&figures->hist, us);
-    uint64_t tolerating = hist_count_upto(&figures->hist, 4 * us);
-    if (figures->failed) {
-        satisfied -= hist_count_upto(figures->failed, us);
-        tolerating -= hist_count_upto(figures->failed, 4 * us);
+    uint64_t satisfied = hist_count_upto(&tally->hist, us);
+    uint64_t tolerating = hist_count_upto(&tally->hist, 4 * us);
+    if (tally->failed) {
+        satisfied -= hist_count_upto(tally->failed, us);
+        tolerating -= hist_count_upto(tally->failed, 4 * us);
     }
-    return ratio(satisfied + tolerating, 2 * figures->requests);
+    return ratio(satisfied + tolerating, 2 * tally->requests);
 }
 
-static struct measured status(const struct threshold *t, const struct tally *figures)
+static struct measured status(const struct threshold *t, const struct tally *tally)
 {
-    const uint64_t n = figures->extra.status[(size_t)t->parameter];
-    return t->unit == UNIT_RATIO ? ratio(n, figures->requests) : counted(n, figures->requests);
+    const uint64_t n = tally->extra.status[(size_t)t->parameter];
+    return t->unit == UNIT_RATIO ? ratio(n, tally->requests) : counted(n, tally->requests);
 }
 
 static struct measured per_second(uint64_t n, double seconds, uint64_t samples)
@@ -146,10 +145,10 @@ static struct measured per_second(uint64_t n, double seconds, uint64_t samples)
     return (struct measured){seconds > 0 ? (double)n / seconds : NAN, samples, 0, 0};
 }
 
-struct measured measure_tally(const struct threshold *t, const struct tally *figures,
-                              double seconds, struct hist *scratch)
+struct measured measure_tally(const struct threshold *t, const struct tally *tally, double seconds,
+                              struct hist *scratch)
 {
-    const uint64_t n = figures->requests;
+    const uint64_t n = tally->requests;
     switch (t->stat) {
     case STAT_COUNT:
         return counted(n, n);
@@ -157,29 +156,29 @@ struct measured measure_tally(const struct threshold *t, const struct tally *fig
     case STAT_RPS:
         return per_second(n, seconds, n);
     case STAT_FAILS:
-        return counted(figures->failures, n);
+        return counted(tally->failures, n);
     case STAT_FAIL_RATIO:
-        return ratio(figures->failures, n);
+        return ratio(tally->failures, n);
     case STAT_APDEX:
-        return apdex(t, figures);
+        return apdex(t, tally);
     case STAT_STATUS:
-        return status(t, figures);
+        return status(t, tally);
     case STAT_CUT:
-        return counted(figures->cut, n);
+        return counted(tally->cut, n);
     case STAT_SENT:
-        return counted(figures->extra.sent_bytes, n);
+        return counted(tally->extra.sent_bytes, n);
     case STAT_RECEIVED:
-        return counted(figures->extra.received_bytes, n);
+        return counted(tally->extra.received_bytes, n);
     case STAT_SENT_RATE:
-        return per_second(figures->extra.sent_bytes, seconds, n);
+        return per_second(tally->extra.sent_bytes, seconds, n);
     case STAT_RECEIVED_RATE:
-        return per_second(figures->extra.received_bytes, seconds, n);
+        return per_second(tally->extra.received_bytes, seconds, n);
     case STAT_QUANTILE:
     case STAT_MEAN:
     case STAT_MIN:
     case STAT_MAX:
     case STAT_STDEV:
-        return a_time(t, figures, scratch);
+        return a_time(t, tally, scratch);
     case STAT_DROPPED:
     case STAT_LATE:
     case STAT_USERS:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* measure: one stat of some figures. Pure. */
+/* measure: one stat of a tally. Pure. */
 #include "master/verdict/verdict.h"
 
 struct measured {
@@ -9,9 +9,9 @@ struct measured {
     uint64_t part, of; /* a ratio as counts; of 0: it is none */
 };
 
-/* scratch: a histogram that is overwritten. seconds: that the figures are of. */
-struct measured measure_tally(const struct threshold *t, const struct tally *figures,
-                              double seconds, struct hist *scratch);
+/* scratch: a histogram that is overwritten. seconds: that the tally is of. */
+struct measured measure_tally(const struct threshold *t, const struct tally *tally, double seconds,
+                              struct hist *scratch);
 struct measured measure_metric(const struct threshold *t, const struct verdict_metric *m,
                                double seconds);
 /* Why a metric of that kind has no such stat: "a rate, which has …"; NULL: it has. */

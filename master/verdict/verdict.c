@@ -307,8 +307,8 @@ static bool range_of(const struct verdict *v, const struct judged *j, int64_t se
            (t->mode != MODE_FOR || is_whole);
 }
 
-static const struct tally *figures_of(struct verdict *v, struct judged *j, int64_t from,
-                                      const struct verdict_feed *feed)
+static const struct tally *tally_of(struct verdict *v, struct judged *j, int64_t from,
+                                    const struct verdict_feed *feed)
 {
     struct sum *s = &v->sums[j->sum];
     const struct threshold *t = &j->threshold;
@@ -378,7 +378,7 @@ static struct measured measure(struct verdict *v, struct judged *j, int64_t from
         return (struct measured){0, 0, 0, 0}; /* where users wait for answers nothing is due */
     if (!v->sums[j->sum].is_there)
         return (struct measured){NAN, 0, 0, 0};
-    return measure_tally(t, figures_of(v, j, from, feed), seconds, &v->scratch);
+    return measure_tally(t, tally_of(v, j, from, feed), seconds, &v->scratch);
 }
 
 /* Counts, and how many of them a second, are something to judge even where they are 0. */

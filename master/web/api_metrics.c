@@ -93,7 +93,7 @@ static int get_scrape(struct request *r)
         return reply_error(r->conn, 503, "", result.text);
     const char *type =
         scrape.write(scrape.arg, scrape.snapshot, mg_get_header(r->conn, "Accept"), &out);
-    const int status = reply_figures(r->conn, type, &out);
+    const int status = reply_scraped(r->conn, type, &out);
     snapshot_unref(scrape.snapshot);
     sbuf_fini(&out);
     return status;

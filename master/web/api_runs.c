@@ -394,8 +394,8 @@ static int get_trend(struct request *r)
     struct history *h = runs_open(r->runs, &t);
     if (h == NULL)
         return refuse(r, &t);
-    json_t *points = history_figures(h, given(r, "profile", NULL), given(r, "locustfile", NULL),
-                                     method, name, metric);
+    json_t *points = history_trend(h, given(r, "profile", NULL), given(r, "locustfile", NULL),
+                                   method, name, metric);
     json_t *profiles = history_profiles(h);
     history_close(h);
     if (points == NULL) {

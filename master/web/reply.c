@@ -106,7 +106,7 @@ int reply_json(struct mg_connection *conn, int status, const struct sbuf *body)
     return send_text(conn, status, "application/json", "", body->data, body->len);
 }
 
-int reply_figures(struct mg_connection *conn, const char *type, const struct sbuf *body)
+int reply_scraped(struct mg_connection *conn, const char *type, const struct sbuf *body)
 {
     return send_text(conn, 200, type, "", body->data, body->len);
 }

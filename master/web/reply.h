@@ -19,7 +19,7 @@ int reply_not_changed(struct mg_connection *conn, const char *etag);
 int reply_json_tagged(struct mg_connection *conn, const char *etag, const struct sbuf *body);
 int reply_text(struct mg_connection *conn, int status, const char *text);
 /* What a scraper accepted. */
-int reply_figures(struct mg_connection *conn, const char *type, const struct sbuf *body);
+int reply_scraped(struct mg_connection *conn, const char *type, const struct sbuf *body);
 int reply_page(struct mg_connection *conn, const struct sbuf *html);
 int reply_html(struct mg_connection *conn, int status, const char *text);
 /* {"ok": false, "field": …, "error": …} */

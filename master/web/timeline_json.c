@@ -108,7 +108,7 @@ static struct view_row row_of(uint32_t id, const struct tally *t, double seconds
                            .fail_rps = seconds > 0 ? (double)t->failures / seconds : 0};
     row.total_rps = row.rps;
     row.total_fail_rps = row.fail_rps;
-    view_set_figures(&row, t);
+    view_set_statistics(&row, t);
     forget_times(&row, t);
     return row;
 }

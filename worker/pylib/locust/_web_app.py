@@ -77,7 +77,7 @@ def _blueprint(flask, web_ui, views):
     for name, path, methods in ROUTES:
         view = web_ui.auth_required_if_enabled(getattr(views, name))
         if name == "request_stats":
-            view.clear_cache = views.forget_figures
+            view.clear_cache = views.forget_statistics
         blueprint.add_url_rule(path, endpoint=name, view_func=view, methods=methods.split())
     blueprint.add_url_rule("/login", endpoint="login", view_func=lambda: _web_login.page(web_ui))
     blueprint.add_url_rule("/assets/<path:path>", endpoint="send_assets", view_func=views.assets)

@@ -124,7 +124,7 @@ class Views:
     def assets(self, path):
         return self._relay()
 
-    def forget_figures(self):
+    def forget_statistics(self):
         """Nothing to forget: the master answers each time."""
 
 

@@ -262,16 +262,16 @@ class Views:
         fresh_until, body = self._requests
         began = time.monotonic()
         if began >= fresh_until:
-            body = jsonify(self._figures()).get_data()
+            body = jsonify(self._statistics()).get_data()
             took = time.monotonic() - began
             self._requests = (began + max(_CACHE_S, 2 * took), body)
         return Response(body, mimetype="application/json")
 
-    def forget_figures(self):
+    def forget_statistics(self):
         """The next answer of /stats/requests is made anew."""
         self._requests = (0.0, None)
 
-    def _figures(self):
+    def _statistics(self):
         from .runners import STATE_MISSING
 
         runner = self._runner
