@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { source, store } from "../app-state";
 import { ms, msUnit } from "../lib/format";
-import type { SamplesAsk } from "../live/figures";
+import type { SamplesAsk } from "../live/queries";
 import { ROW, type Failure, type Sample } from "../live/protocol";
 import { Samples } from "../parts/samples";
 import { shown } from "../range/data";
@@ -35,7 +35,7 @@ function rowsFor(row: number, cell: Cell): number[] {
 async function kindsFor(row: number, cell: Cell, signal: AbortSignal): Promise<SamplesAsk[]> {
   const slot = store.rows.slotOf(row);
   const isOf = (kind: Failure): boolean => row === 0 || (slot !== undefined && kind.method === store.rows.methods[slot] && kind.name === store.rows.names[slot]);
-  const kinds = await source.figures.failures(cell.from, cell.to, signal);
+  const kinds = await source.queries.failures(cell.from, cell.to, signal);
   return kinds.filter((kind) => (kind.in_range ?? 0) > 0 && isOf(kind)).flatMap(({ id }) => (id === undefined ? [] : [{ kind: id }])).slice(0, KINDS_MOST);
 }
 

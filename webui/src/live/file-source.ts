@@ -1,8 +1,8 @@
 /* A recorded run: the report file that this page is part of. Nothing is asked of any network; what
  * a screen wants to know is merged from the histograms in the file. */
 import { signal } from "@preact/signals";
-import type { Figures } from "./figures";
-import { FileFigures } from "./file-figures";
+import type { Queries } from "./queries";
+import { FileQueries } from "./file-queries";
 import { readReport, type Report } from "./report-block";
 import type { SeriesTable } from "./series";
 import type { Link, Source } from "./source";
@@ -11,14 +11,14 @@ import type { Store } from "./store";
 export class FileSource implements Source {
   readonly link = signal<Link>({ kind: "connecting" });
   readonly report = signal<Report | null>(null);
-  private known: FileFigures | null = null;
+  private known: FileQueries | null = null;
 
   constructor(
     private readonly store: Store,
     private readonly block: string,
   ) {}
 
-  get figures(): Figures {
+  get queries(): Queries {
     if (this.known === null) throw new Error("the report is not read yet");
     return this.known;
   }
@@ -39,7 +39,7 @@ export class FileSource implements Source {
   }
 
   private take(report: Report): void {
-    this.known = new FileFigures(report);
+    this.known = new FileQueries(report);
     this.report.value = report;
     this.store.apply(report.hello);
     this.store.apply({ ...report.tick, points: [], first_second: 0 });

@@ -1,5 +1,5 @@
 /* Samples and log lines as a report file and a stored run have them. */
-import type { SamplesAsk } from "./figures";
+import type { SamplesAsk } from "./queries";
 import type { Failure, LogsAnswer, Sample } from "./protocol";
 
 const CHECK_SAMPLES = 5;

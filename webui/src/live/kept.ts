@@ -1,7 +1,7 @@
 /* What a stored run has besides its figures (docs/api.md): read once, when its page is opened. */
 import { HistRule } from "../stats/hist";
 import { FileMetrics } from "./file-metrics";
-import type { GetJson, SamplesAsk } from "./figures";
+import type { GetJson, SamplesAsk } from "./queries";
 import type { CourseAnswer, CourseOf, MetricsAnswer } from "./judged";
 import { linesSince, samplesOf, type KeptSamples } from "./kept-parts";
 import type { Failure, LogsAnswer, Sample } from "./protocol";

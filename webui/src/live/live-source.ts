@@ -10,7 +10,7 @@
 import { batch, signal } from "@preact/signals";
 import { backoff } from "../lib/backoff";
 import type { Env } from "./env";
-import { HttpFigures } from "./figures";
+import { HttpQueries } from "./queries";
 import { bitsOf, columnsOf, parseMessage, POINT_WIDTH, ROW, ROW_WIDTH, type Series, type Tick } from "./protocol";
 import { SECONDS_KEPT } from "./series";
 import type { Link, Source } from "./source";
@@ -29,7 +29,7 @@ const SOCKET_AGAIN_MS = 30_000; // while polling: how long until the next upgrad
 
 export class LiveSource implements Source {
   readonly link = signal<Link>({ kind: "connecting" });
-  readonly figures = new HttpFigures(async (path, signal) => {
+  readonly queries = new HttpQueries(async (path, signal) => {
     if (this.store.isHeld.peek()) throw new Error("The master that had these numbers was restarted.");
     return JSON.parse(await this.env.getText(`api/v1/${path}`, ASK_TIMEOUT_MS, signal));
   });

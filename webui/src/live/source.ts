@@ -1,7 +1,7 @@
 /* Where the page has its numbers from: a master (live-source.ts) or a report file
  * (file-source.ts). Screens know only this. */
 import type { ReadonlySignal } from "@preact/signals";
-import type { Figures } from "./figures";
+import type { Queries } from "./queries";
 
 export type Link =
   | { kind: "connecting" }
@@ -13,7 +13,7 @@ export type Link =
 
 export interface Source {
   readonly link: ReadonlySignal<Link>;
-  readonly figures: Figures;
+  readonly queries: Queries;
   /** Whether there are requests or log lines to show: a file may have none. */
   has(what: "samples" | "logs"): boolean;
   start(): void;

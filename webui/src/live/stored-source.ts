@@ -2,7 +2,7 @@
  * figures is one answer (kept.ts), which comes after them. */
 import { batch, signal } from "@preact/signals";
 import { askJson } from "./ask";
-import { HttpFigures, type SamplesAsk } from "./figures";
+import { HttpQueries, type SamplesAsk } from "./queries";
 import type { CourseAnswer, CourseOf, MetricsAnswer } from "./judged";
 import type { Kept } from "./kept";
 import type { Hello, LogsAnswer, Sample, Tick } from "./protocol";
@@ -10,7 +10,7 @@ import type { ScenariosAnswer } from "./scenarios";
 import type { Link, Source } from "./source";
 import type { Store } from "./store";
 
-class StoredFigures extends HttpFigures {
+class StoredQueries extends HttpQueries {
   private reading: Promise<Kept> | null = null;
   defs: Tick["defs"] = [];
   /** Its whole seconds. */
@@ -53,12 +53,12 @@ class StoredFigures extends HttpFigures {
 
 export class StoredSource implements Source {
   readonly link = signal<Link>({ kind: "connecting" });
-  readonly figures: StoredFigures;
+  readonly queries: StoredQueries;
   private readonly kept = signal<Kept | null>(null);
 
   /** below: the address of the run below api/v1/. */
   constructor(private readonly store: Store, private readonly below: string) {
-    this.figures = new StoredFigures(below);
+    this.queries = new StoredQueries(below);
   }
 
   has(what: "samples" | "logs"): boolean {
@@ -74,19 +74,19 @@ export class StoredSource implements Source {
     try {
       const hello = await askJson<Hello>(`${this.below}state`);
       const tick = await askJson<Tick>(`${this.below}live`);
-      this.figures.defs = tick.defs;
+      this.queries.defs = tick.defs;
       batch(() => {
         this.store.apply(hello);
         this.store.apply(tick);
         this.link.value = { kind: "live" };
       });
       const run = this.store.run.value;
-      if (run !== null) this.figures.span = [Math.floor(run.started), Math.ceil(run.ended)];
+      if (run !== null) this.queries.span = [Math.floor(run.started), Math.ceil(run.ended)];
     } catch (error) {
       this.link.value = { kind: "broken", why: String((error as Error).message ?? error) };
       return;
     }
-    const kept = await this.figures.kept().catch(() => null); // whoever asks for a part of it is told why
+    const kept = await this.queries.kept().catch(() => null); // whoever asks for a part of it is told why
     if (kept === null) return;
     batch(() => {
       this.kept.value = kept;

@@ -6,7 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
-import type { SamplesAsk } from "../live/figures";
+import type { SamplesAsk } from "../live/queries";
 import type { Sample } from "../live/protocol";
 import { useQuestion } from "../range/question";
 import { SampleView } from "./sample";
@@ -33,7 +33,7 @@ export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: S
   const asked = useQuestion(() => {
     if (!IS_REPORT && hasNone.value && store.isRunning.value) beat.current = Math.floor((store.run.value?.now ?? 0) / AGAIN_S);
     return String(beat.current);
-  }, (signal) => Promise.all(asks.current.slice(0, ASKS_MOST).map((ask) => source.figures.samples(ask, signal))), []);
+  }, (signal) => Promise.all(asks.current.slice(0, ASKS_MOST).map((ask) => source.queries.samples(ask, signal))), []);
   const samples = asked.answer.value === null ? null : chosenOf(asked.answer.value, props.isMeant, isSlow);
   const isNone = samples !== null && samples.length === 0;
   useEffect(() => void (hasNone.value = isNone), [isNone]);

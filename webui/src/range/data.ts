@@ -43,7 +43,7 @@ export function courseKey(leastSeconds: number): string | null {
 
 export const answer: Question<RangeAnswer> = question(
   () => (isWhole.value ? null : rangeKey(LIVE_EVERY_S)),
-  (signal) => source.figures.range(span.value.from, span.value.to, signal),
+  (signal) => source.queries.range(span.value.from, span.value.to, signal),
 );
 
 /** The rows and the total that tables and tiles show. */
@@ -109,7 +109,7 @@ const oldRun = question(
     const now = store.run.value?.now ?? 0;
     return `${runKey()} ${Math.floor(now / courseBeat(now - first, WHOLE_EVERY_S, STEPS))}`;
   },
-  (signal) => source.figures.series({ from: store.firstKept.value, to: Math.ceil(store.run.value?.now ?? 0) + 1 }, signal),
+  (signal) => source.queries.series({ from: store.firstKept.value, to: Math.ceil(store.run.value?.now ?? 0) + 1 }, signal),
 );
 effect(() => {
   wholeTable.value = recorded() ?? oldRun.answer.value ?? store.series;
@@ -117,7 +117,7 @@ effect(() => {
 
 const oldCharts = question(
   () => (IS_REPORT || secondsReach(span.value.from) || range.value.kind === "all" ? null : courseKey(LIVE_EVERY_S)),
-  (signal) => source.figures.series(span.value, signal),
+  (signal) => source.queries.series(span.value, signal),
 );
 
 /** What the charts over time ask, when the live seconds do not reach back far enough. */
@@ -165,7 +165,7 @@ export const chartView = computed<SeriesView>(() => {
 
 const eventList = question<RunEvent[]>(
   () => (isReady() && (store.eventCount.value > 0 || IS_REPORT) ? `${runKey()} ${store.eventCount.value}` : null),
-  (signal) => source.figures.events(signal),
+  (signal) => source.queries.events(signal),
 );
 export const events = computed<RunEvent[]>(() => eventList.answer.value ?? []);
 

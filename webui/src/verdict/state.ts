@@ -35,7 +35,7 @@ export const asked: Question<Judged | null> = question<Judged | null>(
   },
   async (abort) => {
     const { boot, run } = store.run.peek()!;
-    const said = await source.figures.verdict(abort);
+    const said = await source.queries.verdict(abort);
     if (said?.over) final.value = `${boot} ${run}`;
     return said;
   },

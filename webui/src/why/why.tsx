@@ -70,7 +70,7 @@ function hrefOf({ link }: Finding): string {
 export function Why(): JSX.Element | null {
   const asked = useQuestion<Failure[]>(
     () => (store.hasFailures.value ? courseKey(EVERY_S) : null),
-    (signal) => source.figures.failures(span.peek().from, span.peek().to, signal),
+    (signal) => source.queries.failures(span.peek().from, span.peek().to, signal),
     [],
   );
   const { from, to } = span.value;

@@ -47,11 +47,11 @@ describe("a master that was too busy to tell of it", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   test("is asked again by whoever tries again", async () => {
-    const { figures } = new StoredSource(new Store(), "runs/x/");
+    const { queries } = new StoredSource(new Store(), "runs/x/");
     vi.stubGlobal("document", { baseURI: "http://127.0.0.1/" });
     vi.stubGlobal("fetch", async () => new Response(`{"error": "busy"}`, { status: 429 }));
-    await expect(figures.logs(0)).rejects.toThrow("busy");
+    await expect(queries.logs(0)).rejects.toThrow("busy");
     vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ scenarios: null, metrics: null, samples: null, logs: { seq: 2, first: 1, dropped: 0, lines } })));
-    expect((await figures.logs(1)).lines).toHaveLength(1);
+    expect((await queries.logs(1)).lines).toHaveLength(1);
   });
 });

@@ -1,7 +1,7 @@
 /* A report and what the master itself answered about the same run (tests/vectors/report.json, written by
  * tests/unit/master/web/test_report_vectors.c): the page that reads the report gives these answers. */
 import { describe, expect, it } from "vitest";
-import { FileFigures } from "../../src/live/file-figures";
+import { FileQueries } from "../../src/live/file-queries";
 import type { Report } from "../../src/live/report-block";
 import vectors from "../../../tests/vectors/report.json";
 
@@ -15,7 +15,7 @@ interface Ask {
 }
 
 const { report, answers } = vectors as unknown as { report: Report; answers: Ask[] };
-const figures = new FileFigures(report);
+const queries = new FileQueries(report);
 
 /** As the master writes numbers: three decimals. */
 function written(value: unknown): unknown {
@@ -38,10 +38,10 @@ const KEYS: Record<string, string[]> = {
 };
 
 async function answered({ of, from, to, id, depth }: Ask): Promise<object> {
-  if (of === "range") return figures.range(from, to);
-  if (of === "groups") return figures.groups(from, to, depth);
-  if (of === "distribution") return figures.distribution(from, to, id);
-  return figures.heatmap(from, to, id);
+  if (of === "range") return queries.range(from, to);
+  if (of === "groups") return queries.groups(from, to, depth);
+  if (of === "distribution") return queries.distribution(from, to, id);
+  return queries.heatmap(from, to, id);
 }
 
 describe("the page that reads a report answers as the master", () => {
@@ -51,11 +51,11 @@ describe("the page that reads a report answers as the master", () => {
     });
 
   it.each(answers.filter(({ of }) => of === "failures").map((ask) => [`failures ${ask.from} to ${ask.to}`, ask] as const))("%s", async (_name, { from, to, answer }) => {
-    expect(written(await figures.failures(from, to))).toEqual(written(answer));
+    expect(written(await queries.failures(from, to))).toEqual(written(answer));
   });
 
   it.each(answers.filter(({ of }) => of === "series").map((ask) => [`series of row ${ask.id}`, ask] as const))("%s", async (_name, { from, to, id, answer }) => {
-    const table = await figures.series({ from, to, id });
+    const table = await queries.series({ from, to, id });
     const points = answer["points"] as (number | null)[][];
     for (const [i, name] of (answer["columns"] as string[]).entries()) {
       if (["lag", "cpu"].includes(name)) continue; // of a worker, not of a row

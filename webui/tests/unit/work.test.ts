@@ -62,7 +62,7 @@ function tableOf(from: number, to: number): SeriesTable {
 
 const spans: InvalidSpan[] = [[START - 50, START - 40, 0, "w1", "cpu"]];
 const asked = { verdict: 0 };
-const figures = {
+const queries = {
   series: async ({ from, to }: { from: number; to: number }) => tableOf(from, to),
   verdict: async () => (asked.verdict++, { over: false, passed: true, failed: 0, valid: false, fail_on_invalid: false, reasons: "", since: 0, until: 0, thresholds: [], invalid: spans.map((span) => [...span]) }),
   events: async () => [],
@@ -71,7 +71,7 @@ const figures = {
   heatmap: async () => ({ from: START - DAY, step: 120, bounds_ms: [1, 2], cells: [], max: 0 }),
   range: () => new Promise(() => undefined),
 };
-Object.defineProperty(source, "figures", { value: figures });
+Object.defineProperty(source, "queries", { value: queries });
 Object.defineProperty(source, "link", { value: signal<Link>({ kind: "live" }) });
 
 const ROWS = 10;

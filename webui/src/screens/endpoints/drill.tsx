@@ -135,7 +135,7 @@ function Phases({ view }: { view: SeriesView }): JSX.Element {
 function Failures({ method, name }: { method: string; name: string }): JSX.Element | null {
   const asked = useQuestion(
     () => rangeKey(FAILURES_EVERY_S),
-    (signal) => source.figures.failures(span.peek().from, span.peek().to, signal),
+    (signal) => source.queries.failures(span.peek().from, span.peek().to, signal),
     [],
   );
   const mine = (asked.answer.value ?? []).filter((failure: Failure) => (method === "" || (failure.method === method && failure.name === name)) && (failure.in_range ?? failure.count) > 0);
@@ -172,8 +172,8 @@ export function Drill(props: DrillProps): JSX.Element {
   const { id, method, name } = props;
   const title = useRef<HTMLHeadingElement>(null);
   const get = rowOf(id);
-  const series = useQuestion<SeriesTable>(() => courseKey(EVERY_S), (signal) => source.figures.series({ ...span.peek(), id }, signal), [id]);
-  const spread = useQuestion<DistributionAnswer>(() => rangeKey(EVERY_S), (signal) => source.figures.distribution(span.peek().from, span.peek().to, id, signal), [id]);
+  const series = useQuestion<SeriesTable>(() => courseKey(EVERY_S), (signal) => source.queries.series({ ...span.peek(), id }, signal), [id]);
+  const spread = useQuestion<DistributionAnswer>(() => rangeKey(EVERY_S), (signal) => source.queries.distribution(span.peek().from, span.peek().to, id, signal), [id]);
   const { from, to } = drawn.value;
   const view = useMemo(() => series.answer.value?.view(from, to) ?? NO_VIEW, [series.answer.value, from, to]);
   const text = `${visible(method)} ${visible(name)}`.trim();

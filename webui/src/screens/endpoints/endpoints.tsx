@@ -40,7 +40,7 @@ function useGroups(): { table: Table | null; error: string; retry: () => void } 
       const key = depth.value > 0 ? rangeKey(GROUPS_EVERY_S) : null;
       return key === null ? null : `${key} ${depth.value}`;
     },
-    (signal) => source.figures.groups(span.peek().from, span.peek().to, depth.peek(), signal),
+    (signal) => source.queries.groups(span.peek().from, span.peek().to, depth.peek(), signal),
     [],
   );
   const got = asked.answer.value;
@@ -67,7 +67,7 @@ function useSparks(isOn: boolean): Record<string, (number | null)[]> {
       const key = isOn && ids !== "" ? courseKey(SPARKS_EVERY_S) : null;
       return key === null ? null : `${key} ${ids}`;
     },
-    (signal) => source.figures.sparks(span.peek().from, span.peek().to, visibleIds.peek(), SPARK_POINTS, signal),
+    (signal) => source.queries.sparks(span.peek().from, span.peek().to, visibleIds.peek(), SPARK_POINTS, signal),
     [isOn],
   );
   return asked.answer.value ?? {};

@@ -44,7 +44,7 @@ export function TickedChart(): JSX.Element {
       const key = courseKey(EVERY_S);
       return key === null ? null : `${key} ${ticked.value.join()}`;
     },
-    (signal) => Promise.all(ticked.peek().map(async (id): Promise<[number, SeriesTable]> => [id, await source.figures.series({ ...span.peek(), id }, signal)])),
+    (signal) => Promise.all(ticked.peek().map(async (id): Promise<[number, SeriesTable]> => [id, await source.queries.series({ ...span.peek(), id }, signal)])),
     [],
   );
   const { from, to } = drawn.value;

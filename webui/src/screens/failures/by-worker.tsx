@@ -15,7 +15,7 @@ export function nameOfWorker(index: number): string {
 }
 
 export function ByWorker(): JSX.Element {
-  const asked = useQuestion(() => rangeKey(EVERY_S), (signal) => source.figures.range(span.peek().from, span.peek().to, signal), []);
+  const asked = useQuestion(() => rangeKey(EVERY_S), (signal) => source.queries.range(span.peek().from, span.peek().to, signal), []);
   if (asked.error.value !== "") return <p class="callout fail">{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p>;
   const workers = asked.answer.value?.workers;
   if (workers === undefined) return <p class="empty">Loading…</p>;

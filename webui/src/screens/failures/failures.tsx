@@ -86,12 +86,12 @@ export function FailuresScreen(): JSX.Element {
     () => (store.hasFailures.value ? rangeKey(EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
-      return { from, to, run: runSpan.peek(), ...(await source.figures.failuresOver(from, to, signal)) };
+      return { from, to, run: runSpan.peek(), ...(await source.queries.failuresOver(from, to, signal)) };
     },
     [],
   );
   const changed = (): string => `${store.run.value?.run ?? ""} ${store.exceptions.value.join()}`;
-  const exceptions = useQuestion(() => (store.exceptions.value[0] > 0 ? changed() : null), (signal) => source.figures.exceptions(signal), []);
+  const exceptions = useQuestion(() => (store.exceptions.value[0] > 0 ? changed() : null), (signal) => source.queries.exceptions(signal), []);
   const [kinds, raised] = store.exceptions.value;
   const hasFailures = store.hasFailures.value;
   return (

@@ -59,7 +59,7 @@ function FailureKinds(): JSX.Element {
     () => (store.hasFailures.value ? courseKey(FAILURES_EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
-      return { from, to, run: runSpan.peek(), ...(await source.figures.failuresOver(from, to, signal)) };
+      return { from, to, run: runSpan.peek(), ...(await source.queries.failuresOver(from, to, signal)) };
     },
     [],
   );
@@ -69,7 +69,7 @@ function FailureKinds(): JSX.Element {
 export function LiveHeatmap(props: { id: string; title: string; row: number }): JSX.Element {
   const asked = useQuestion(
     () => courseKey(HEAT_EVERY_S),
-    (signal) => source.figures.heatmap(span.peek().from, span.peek().to, props.row, signal),
+    (signal) => source.queries.heatmap(span.peek().from, span.peek().to, props.row, signal),
     [props.row],
   );
   return <Heatmap id={props.id} title={props.title} row={props.row} answer={asked.answer.value} error={asked.error.value} onRetry={asked.retry} />;

@@ -32,7 +32,7 @@ interface Counted {
 
 async function ask(of: Scenario, signal: AbortSignal): Promise<Counted> {
   const { from, to } = span.peek();
-  const course = (metric: string, above?: number): Promise<CourseAnswer> => source.figures.course({ metric, tags: { scenario: of.name } }, from, to, signal, above);
+  const course = (metric: string, above?: number): Promise<CourseAnswer> => source.queries.course({ metric, tags: { scenario: of.name } }, from, to, signal, above);
   const [started, dropped, delay] = await Promise.all([course("iterations_started"), course("iterations_dropped"), course("start_delay", LATE_MS)]);
   return { started, dropped, delay };
 }

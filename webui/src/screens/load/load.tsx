@@ -45,7 +45,7 @@ function Current({ of, told }: { of: Scenario; told: ScenariosAnswer }): JSX.Ele
 }
 
 export function LoadScreen(): JSX.Element {
-  const asked = useQuestion<ScenariosAnswer | null>(changes, (signal) => source.figures.scenarios(signal), []);
+  const asked = useQuestion<ScenariosAnswer | null>(changes, (signal) => source.queries.scenarios(signal), []);
   const told = asked.answer.value;
   const all = told?.scenarios ?? [];
   const name = route.value.query["scenario"] ?? "";

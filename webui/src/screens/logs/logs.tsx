@@ -30,7 +30,7 @@ function useLogBook(): { book: LogBook; error: string } {
       if (isBusy || !["live", "file"].includes(source.link.value.kind)) return;
       isBusy = true;
       try {
-        const answer = await source.figures.logs(book.peek().seq);
+        const answer = await source.queries.logs(book.peek().seq);
         if (!isGone) {
           book.value = merged(book.peek(), answer);
           error.value = "";

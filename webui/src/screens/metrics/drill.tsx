@@ -37,7 +37,7 @@ interface CoursesProps {
 export function Courses({ of, isWhole, all }: CoursesProps): JSX.Element {
   const { metric, type, unit } = of;
   const tags = isWhole ? null : of.tags;
-  const asked = useQuestion<CourseAnswer>(() => courseKey(EVERY_S), (signal) => source.figures.course({ metric, tags }, span.peek().from, span.peek().to, signal), [seriesText(of), isWhole]);
+  const asked = useQuestion<CourseAnswer>(() => courseKey(EVERY_S), (signal) => source.queries.course({ metric, tags }, span.peek().from, span.peek().to, signal), [seriesText(of), isWhole]);
   const { from, to } = drawn.value;
   const view = useMemo(() => (asked.answer.value === null ? NO_VIEW : courseTable(asked.answer.value, type, from, to).view(from, to)), [asked.answer.value, from, to]);
   const loading = asked.answer.value === null && asked.error.value === "" ? { empty: "Loading…" } : {};

@@ -71,7 +71,7 @@ export function MetricsScreen(): JSX.Element {
       const key = rangeKey(EVERY_S);
       return key === null ? null : `${key} ${isWhole.value}`;
     },
-    (signal) => source.figures.metrics(isWhole.peek() ? null : { from: span.peek().from, to: span.peek().to }, signal),
+    (signal) => source.queries.metrics(isWhole.peek() ? null : { from: span.peek().from, to: span.peek().to }, signal),
     [],
   );
   const all = asked.answer.value?.series ?? [];

@@ -7,7 +7,7 @@ import { useMemo } from "preact/hooks";
 import { count, msUnit, percent, rate, signedPercent, visible } from "../../lib/format";
 import { linkTo, route, setQuery } from "../../lib/route";
 import { askJson } from "../../live/ask";
-import { tableOf } from "../../live/figures";
+import { tableOf } from "../../live/queries";
 import { POINT, type DistributionAnswer, type HeatmapAnswer, type Series } from "../../live/protocol";
 import { sideBySide, type SeriesTable } from "../../live/series";
 import { Icon } from "../../parts/icons";

@@ -47,10 +47,10 @@ interface Answer {
 /** Those that were busiest, in their order. */
 async function busiest(signal: AbortSignal): Promise<Answer> {
   const { from, to } = span.peek();
-  const { workers } = await source.figures.range(from, to, signal);
+  const { workers } = await source.queries.range(from, to, signal);
   const chosen = [...workers].sort((a, b) => (b[4] ?? 0) - (a[4] ?? 0)).slice(0, WORKERS_MOST);
   const indexes = chosen.map(([index]) => index).sort((a, b) => a - b);
-  const tables = await Promise.all(indexes.map((worker) => source.figures.series({ from, to, worker }, signal)));
+  const tables = await Promise.all(indexes.map((worker) => source.queries.series({ from, to, worker }, signal)));
   return { from, to, indexes, tables };
 }
 

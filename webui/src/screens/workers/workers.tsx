@@ -26,7 +26,7 @@ export function WorkersScreen(): JSX.Element {
   const missing = workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
   // Of a run that was, nothing is now: all of it counts.
-  const asked = useQuestion(() => (CAN_COMMAND || isFixed.value ? null : rangeKey(EVERY_S)), (signal) => source.figures.range(span.peek().from, span.peek().to, signal), []);
+  const asked = useQuestion(() => (CAN_COMMAND || isFixed.value ? null : rangeKey(EVERY_S)), (signal) => source.queries.range(span.peek().from, span.peek().to, signal), []);
   const inRange = (isFixed.value ? answer : asked).answer.value?.workers;
   const shown = hidesGone.value ? workers.filter(isConnected) : workers;
   return (

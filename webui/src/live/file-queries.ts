@@ -3,7 +3,7 @@
  * tests/vectors/report.json holds the two together. A range is widened to whole windows; what is
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
 import { HistRule } from "../stats/hist";
-import type { FailuresOver, Figures, SamplesAsk, SeriesAsk } from "./figures";
+import type { FailuresOver, Queries, SamplesAsk, SeriesAsk } from "./queries";
 import { POINT, POINT_WIDTH } from "./protocol";
 import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
@@ -19,7 +19,7 @@ import { Sum } from "./sum";
 
 const TREND_STEPS = 30;
 
-export class FileFigures implements Figures {
+export class FileQueries implements Queries {
   private readonly rule: HistRule;
   private readonly byId = new Map<number, WindowRow[]>();
   private readonly whole = new Map<number, WindowRow>();

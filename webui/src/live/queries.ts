@@ -1,5 +1,5 @@
 /* What a screen can ask about a range of the run. Two answer: the master by HTTP, and the report
- * file by merging the histograms it holds (file-figures.ts). Times are unix seconds, `to` is the
+ * file by merging the histograms it holds (file-queries.ts). Times are unix seconds, `to` is the
  * first second that is not meant. */
 import type {
   DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, RangeAnswer, RunEvent, Sample, Series,
@@ -27,7 +27,7 @@ export interface SeriesAsk {
 /** Kept requests: the newest of a kind of failure, or the slowest of a row. */
 export type SamplesAsk = { kind: number } | { row: number } | { check: string };
 
-export interface Figures {
+export interface Queries {
   range(from: number, to: number, signal?: AbortSignal): Promise<RangeAnswer>;
   series(ask: SeriesAsk, signal?: AbortSignal): Promise<SeriesTable>;
   /** Rows by the first `depth` parts of their path, histograms merged. */
@@ -70,7 +70,7 @@ function query(fields: Record<string, number | string | undefined>): string {
   return new URLSearchParams(known.map(([key, value]) => [key, String(value)])).toString();
 }
 
-export class HttpFigures implements Figures {
+export class HttpQueries implements Queries {
   constructor(private readonly get: GetJson) {}
 
   range(from: number, to: number, signal?: AbortSignal): Promise<RangeAnswer> {
