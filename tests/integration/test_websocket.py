@@ -456,12 +456,22 @@ def test_a_connection_is_the_same_under_stock_locust(ports, tmp_path):
     (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
     file = tmp_path / "one.py"
     file.write_text(textwrap.dedent("""
-        from katydid.websocket import WebSocketUser
+        from katydid.websocket import WebSocketTimeoutException, WebSocketUser
         from locust import task
+
+        def timed_out(what):
+            try:
+                list(what)
+            except WebSocketTimeoutException:
+                return True
+            return False
 
         class Talker(WebSocketUser):
             @task
             def say(self):
+                ws = self.ws.connect("/echo", name="quiet", timeout=0.05)
+                assert timed_out(ws.messages()) and not timed_out(ws.messages(until=0.05))
+                ws.close()
                 ws = self.ws.connect("/echo", name="room", timeout=7)
                 assert ws.request("x", timeout=5) == "x" and ws.gettimeout() == 7, ws.gettimeout()
                 assert ws.url.startswith("ws://") and ws.url.endswith("/echo")

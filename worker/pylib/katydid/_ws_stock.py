@@ -3,11 +3,12 @@
 no compression, and no limits but that package's."""
 
 import json
-from time import monotonic, perf_counter, time
+from time import perf_counter, time
 
-from locust import FastHttpUser, HttpUser, events
+from locust import events
 
 from . import _ws_names
+from ._ws_messages import Messages
 
 try:
     import websocket
@@ -17,8 +18,6 @@ else:  # one set of exceptions: what that package raises is what katydid.websock
     for _name in _ws_names.EXCEPTIONS:
         setattr(_ws_names, _name, getattr(websocket, _name))
 
-END_WELL = (1000, 1001, 1005)
-
 
 def _fire(kind, name, began, length, error=None, answer=None, context=None, url=None):
     events.request.fire(request_type="WS", name=f"{kind} {name}", response_time=(perf_counter() - began) * 1000,
@@ -26,10 +25,9 @@ def _fire(kind, name, began, length, error=None, answer=None, context=None, url=
                         start_time=time() - (perf_counter() - began), url=url)
 
 
-class WebSocket(websocket.WebSocket if websocket else object):
+class WebSocket(Messages, websocket.WebSocket if websocket else object):
     """An open connection of a user."""
 
-    on_message = None
     _name = url = None
 
     def send(self, payload, opcode=None):
@@ -54,9 +52,6 @@ class WebSocket(websocket.WebSocket if websocket else object):
             error.reason = data[2:].decode("utf-8", "replace")
             raise error
         return data.decode() if opcode == websocket.ABNF.OPCODE_TEXT else data
-
-    def recv_json(self, **timeout):
-        return json.loads(self.recv(**timeout))
 
     def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
         """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one."""
@@ -90,28 +85,8 @@ class WebSocket(websocket.WebSocket if websocket else object):
             if self.on_message is not None:
                 self.on_message(answer)
 
-    def messages(self, until=None):
-        end = None if until is None else monotonic() + until
-        while end is None or monotonic() < end:
-            try:
-                yield self.recv(timeout=None if end is None else max(0.001, end - monotonic()))
-            except _ws_names.WebSocketTimeoutException:
-                return
-            except _ws_names.WebSocketConnectionClosedException as error:
-                if getattr(error, "code", None) in END_WELL:
-                    return
-                raise
-
-    def run(self, seconds=None):
-        for message in self.messages(seconds):
-            if self.on_message is not None:
-                self.on_message(message)
-
     def close(self, code=1000, reason=""):
         super().close(code, reason.encode() if isinstance(reason, str) else reason, timeout=1)
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, kind, error, trace):
         self.close()
@@ -144,28 +119,6 @@ def connect(user, url="", *, name=None, headers=None, subprotocols=None, timeout
     return socket
 
 
-class Connector:
-    def __init__(self, user):
-        self._user = user
-
-    def connect(self, url="", **options):
-        return connect(self._user, url, **options)
-
-
-class WebSocketUser(HttpUser):
-    """A user whose `ws` opens WebSockets."""
-
-    abstract = True
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if str(self.host).startswith("ws"):
-            self.client.base_url = "http" + self.client.base_url[2:]
-        self.ws = Connector(self)
-
-
-def _ws_connect(self, url="", **options):
-    return connect(self, url, **options)
-
-
-HttpUser.ws_connect = FastHttpUser.ws_connect = _ws_connect
+def base_url(url):
+    """Where the client of a user leads whose host is that."""
+    return "http" + url[2:] if url.startswith(("ws://", "wss://")) else url

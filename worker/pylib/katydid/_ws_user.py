@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """WebSockets of Katydid's users: over the C core, measured."""
 
-from time import monotonic, perf_counter
+from time import perf_counter
 from urllib.parse import urlparse
 from weakref import ref
 
 import requests
 from gevent import GreenletExit
-from locust import FastHttpUser, HttpUser
 from locust._http.account import Account
 from locust._http.fast_parts import Headers
 from locust._http.fast_parts import ResponseContextManager as FastResponse
@@ -20,23 +19,15 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import default_headers
 
 from . import _ws_handshake as handshake
-from ._ws_names import (
-    WebSocketConnectionClosedException,
-    WebSocketException,
-    WebSocketTimeoutException,
-    check_match,
-    check_subprotocols,
-)
+from ._ws_messages import Messages
+from ._ws_names import WebSocketException, check_match, check_subprotocols
 from ._ws_socket import Socket
 
 DEFAULT_HEADERS = dict(default_headers())
-END_WELL = (1000, 1001, 1005)
 
 
-class WebSocket(Socket):
+class WebSocket(Messages, Socket):
     """An open connection of a user (docs/websocket.md)."""
-
-    on_message = None  # called with each message that nobody else takes: run(), request()
 
     def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
         """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one. A row.
@@ -46,35 +37,6 @@ class WebSocket(Socket):
         limit = self.timeout if timeout is None else timeout
         return self._request(message, match, name, limit, tags, context, self.on_message, is_json)
 
-    def recv_json(self, **timeout):
-        from json import loads
-
-        return loads(self.recv(**timeout))
-
-    def messages(self, until=None):
-        """Messages as they come, for so many seconds, or until the server closes as it should."""
-        end = None if until is None else monotonic() + until
-        while True:
-            left = self.timeout if end is None else end - monotonic()
-            if end is not None and left <= 0:
-                return
-            try:
-                yield self.recv(timeout=left)
-            except WebSocketConnectionClosedException as error:
-                if error.code in END_WELL:
-                    return
-                raise
-            except WebSocketTimeoutException:
-                if end is None:
-                    raise
-                return
-
-    def run(self, seconds=None):
-        """Calls on_message with each message, for so many seconds, or until the server closes as it should."""
-        for message in self.messages(seconds):
-            if self.on_message is not None:
-                self.on_message(message)
-
     def close(self, code=1000, reason=""):
         """Says goodbye, and waits a moment for the server's."""
         self._close(code, reason.encode() if isinstance(reason, str) else reason)
@@ -83,9 +45,6 @@ class WebSocket(Socket):
         except BaseException:
             self.abort()
             raise
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, kind, error, trace):
         if kind is not None and not issubclass(kind, Exception):
@@ -256,31 +215,6 @@ def connect(user, url="", *, name=None, subprotocols=None, headers=None, cookies
     return socket
 
 
-class Connector:
-    """A user's `ws`: connect() opens a connection."""
-
-    def __init__(self, user):
-        self._user = user
-
-    def connect(self, url="", **options):
-        return connect(self._user, url, **options)
-
-
-class WebSocketUser(HttpUser):
-    """A user whose `ws` opens WebSockets, and whose `client` shares cookies with them. `host` may be ws:// or wss://."""
-
-    abstract = True
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if "://" in self.client.base_url:
-            self.client.base_url = handshake.http_form(self.client.base_url)
-        self.ws = Connector(self)
-
-
-def ws_connect(self, url="", **options):
-    """Opens a WebSocket with the cookies, auth and TLS settings of `client` (docs/websocket.md)."""
-    return connect(self, url, **options)
-
-
-HttpUser.ws_connect = FastHttpUser.ws_connect = ws_connect
+def base_url(url):
+    """Where the client of a user leads whose host is that."""
+    return handshake.http_form(url) if "://" in url else url
