@@ -141,4 +141,9 @@ void grpc_abandon(struct rpc *c); /* nobody wants it any more: if sent, it is di
 /* The exception (new) that a failed call stands for. */
 PyObject *grpc_error(struct rpc *c);
 
+/* ---- py_grpc_call.c ---- */
+
+/* The one answer (new), when the call is over and counted; NULL with its exception. */
+PyObject *grpc_answer(struct rpc *c);
+
 int py_grpc_init(PyObject *module);

@@ -53,10 +53,8 @@ static PyObject *receive(PyObject *self, PyObject *unused)
     return NULL;
 }
 
-static PyObject *finish(PyObject *self, PyObject *unused)
+PyObject *grpc_answer(struct rpc *c)
 {
-    (void)unused;
-    struct rpc *c = self_of(self);
     PyObject *bytes = grpc_finish(c);
     if (!bytes && PyErr_Occurred())
         return NULL;
@@ -66,6 +64,12 @@ static PyObject *finish(PyObject *self, PyObject *unused)
         Py_CLEAR(answer);
     Py_XDECREF(done);
     return answer;
+}
+
+static PyObject *finish(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return grpc_answer(self_of(self));
 }
 
 static PyObject *send(PyObject *self, PyObject *message)

@@ -224,17 +224,7 @@ static PyObject *call_unary(struct grpc_method *m, const struct grpc_args *a, Py
     struct rpc *c = begin(m, a);
     if (!c)
         return NULL;
-    PyObject *bytes = grpc_finish(c), *answer = NULL, *error = NULL;
-    if (!PyErr_Occurred()) {
-        answer = bytes ? grpc_deserialized(c, bytes) : NULL;
-        error = c->status == GRPC_OK ? NULL : grpc_error(c);
-        if ((c->status != GRPC_OK && !error) || grpc_record(c, error) < 0)
-            Py_CLEAR(answer);
-        else if (error)
-            PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    }
-    Py_XDECREF(bytes);
-    Py_XDECREF(error);
+    PyObject *answer = grpc_answer(c);
     if (answer && call)
         *call = Py_NewRef((PyObject *)c);
     Py_DECREF(c);
