@@ -213,6 +213,14 @@ def test_shared_pools(run):
         gevent.joinall([gevent.spawn(s.get, "/delay/0.05", name="managed") for s in sessions])
         assert _katydid.client_counters()["connections_opened"] - before == 3
         assert rows()["managed"]["num_requests"] == 9 and not failures()
+
+        manager = urllib3.PoolManager(maxsize=3, block=True)
+        HttpSession._goes_through_requests = True  # as --otel does
+        sessions = [session(pool_manager=manager) for _ in range(9)]
+        before = _katydid.client_counters()["connections_opened"]
+        gevent.joinall([gevent.spawn(s.get, "/delay/0.05", name="traced") for s in sessions])
+        assert _katydid.client_counters()["connections_opened"] - before == 3
+        assert rows()["traced"]["num_requests"] == 9 and not failures()
     """)
 
 

@@ -399,7 +399,7 @@ static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwa
                                         "fails_refused",
                                         NULL};
     struct session *s = (struct session *)self;
-    PyObject *pool = Py_None;
+    PyObject *pool = NULL; /* not said: as it is */
     int is_odd = s->is_odd, http2 = (int)s->http2, fails_refused = s->fails_refused;
     double ping = s->ping_ms / 1e3;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOpidp", KEYWORD_NAMES(names),
@@ -412,9 +412,10 @@ static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwa
     s->http2 = (enum http2_use)http2;
     s->ping_ms = call_milliseconds(ping);
     s->fails_refused = fails_refused;
-    if (pool != Py_None && !PyObject_TypeCheck(pool, pool_type))
+    if (pool && pool != Py_None && !PyObject_TypeCheck(pool, pool_type))
         return PyErr_Format(PyExc_TypeError, "pool must be a _katydid.Pool");
-    Py_XSETREF(s->pool_owner, pool == Py_None ? NULL : Py_NewRef(pool));
+    if (pool)
+        Py_XSETREF(s->pool_owner, pool == Py_None ? NULL : Py_NewRef(pool));
     pool_ref_put(s->pool);
     s->pool = NULL;
     Py_RETURN_NONE;
