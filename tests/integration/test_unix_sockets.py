@@ -88,9 +88,11 @@ def test_requests_as_by_tcp(served, tmp_path):
             streamed = s.get("/", stream=True, name="streamed")
             assert b"".join(part.encode() if isinstance(part, str) else part for part in streamed.iter_content(4)) == b"front page"
             assert s.get("/a b?x=ü", name="odd").status_code == 404
+        said = FastHttpSession(URL, events.request, None, proxy_host="127.0.0.1", proxy_port=1)
+        assert said.get("/").text == "front page", "a proxy leads to no socket of this machine"
         assert set(names()) == {"/", "/echo", "whole", "there", "folder", "streamed", "odd"}, names()
         counters = _katydid.client_counters()
-        assert counters["connections_opened"] == 2 and counters["dns_lookups"] == 0, counters
+        assert counters["connections_opened"] == 3 and counters["dns_lookups"] == 0, counters
     """, served, tmp_path, http_proxy="http://127.0.0.1:1", all_proxy="http://127.0.0.1:1")
 
 

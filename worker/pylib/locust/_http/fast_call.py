@@ -38,7 +38,7 @@ from .fast_wire import (
     sent_by_user,
     split_fast_url,
 )
-from .unix import SCHEME, same_socket, wrong_path
+from .unix import SCHEME, is_unix, same_socket, wrong_path
 
 ACCEPT_ENCODING = "gzip, deflate, br"
 VALID_CODES = frozenset(
@@ -251,7 +251,7 @@ class _Chain:
             connect=session._limits[0],
             read=session._limits[1],
             verify=bool(session.verify),
-            proxy=session._proxy,
+            proxy=None if is_unix(root) else session._proxy,
             decode_stream=True,
             stamped=self.account.is_events,
             account=self.account,
