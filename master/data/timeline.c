@@ -479,11 +479,17 @@ void timeline_row(struct timeline *t, uint32_t id, const struct tally *more,
 void timeline_failure(struct timeline *t, uint32_t kind, const struct failure *more)
 {
     HANDLE_IS(t, TIMELINE_TAG);
-    const struct part *p = &t->report.parts[t->report.fullest];
-    int64_t second = p->second < t->first_open ? t->first_open : p->second;
-    struct timeline_failed f = {
-        .kind = kind, .count = more->count, .first = second, .last = second};
-    sbuf_add(&p->to->told.failures, &f, sizeof f);
+    const struct report *r = &t->report;
+    uint64_t until[OPEN_MAX + 1], from = 0;
+    divide(r, kind, more->count, until);
+    for (size_t i = 0; i < r->count; from = until[i++]) {
+        const struct part *p = &r->parts[i];
+        const int64_t second = p->second < t->first_open ? t->first_open : p->second;
+        const struct timeline_failed f = {
+            .kind = kind, .count = until[i] - from, .first = second, .last = second};
+        if (f.count > 0)
+            sbuf_add(&p->to->told.failures, &f, sizeof f);
+    }
 }
 
 void timeline_users(struct timeline *t, double now, unsigned users, unsigned target)

@@ -3,11 +3,12 @@
 /* timeline: the run second by second, every endpoint and worker of it, for charts and ranges.
  *
  * A report covers the time since the one before it. If nearly all of that is one second, all of
- * the report goes there; else its counts are divided among the seconds it covers (so that a worker
- * that reports every 1.4 s, or a stock one, every 3 s, makes no holes and no peaks), and its
- * histograms go whole to the second it covers most. Divided counts stay whole numbers and add up.
- * A second stays open for late reports until timeline_close says that no more are awaited; what
- * comes later still goes to the oldest open one: nothing is lost, everything is in one place only.
+ * the report goes there; else its counts, and its failures, are divided among the seconds it covers
+ * (so that a worker that reports every 1.4 s, or a stock one, every 3 s, makes no holes and no
+ * peaks), and its histograms go whole to the second it covers most. Divided counts stay whole
+ * numbers and add up. A second stays open for late reports until timeline_close says that no more
+ * are awaited; what comes later still goes to the oldest open one: nothing is lost, everything is
+ * in one place only.
  *
  * Closed seconds become blocks (timeline_block.h) in levels (timeline_levels.h). Main thread; what
  * readers get is a snapshot. Pure: time comes in.

@@ -419,6 +419,32 @@ static void reports_that_drift_make_no_holes(void **state)
     timeline_free(t);
 }
 
+static void failures_are_where_the_requests_of_their_report_are(void **state)
+{
+    (void)state;
+    struct timeline *t = timeline_new(BIG);
+    timeline_clear(t, NOW);
+    report(t, NOW, NOW + 3, 300);
+    timeline_failure(t, 1, &(struct failure){.count = 30});
+    timeline_close(t, NOW + 4);
+    timeline_work(t, true);
+    struct timeline_snap *snap = timeline_snapshot(t);
+    uint64_t sum = 0;
+    for (int64_t second = NOW; second < NOW + 3; second++) {
+        struct timeline_plan plan;
+        struct timeline_failed *kinds;
+        timeline_plan(snap, second, second + 1, &plan);
+        assert_int_equal(timeline_merge_failures(plan.blocks, plan.count, &kinds), 1);
+        near((double)kinds[0].count, 10);
+        sum += kinds[0].count;
+        free(kinds);
+        timeline_plan_fini(&plan);
+    }
+    assert_int_equal(sum, 30);
+    timeline_snap_unref(snap);
+    timeline_free(t);
+}
+
 static void reports_of_few_requests_make_no_holes_in_sum(void **state)
 {
     (void)state;
@@ -550,6 +576,7 @@ int main(void)
         cmocka_unit_test(the_steps_of_a_series_add_up),
         cmocka_unit_test(what_nobody_told_is_no_workers),
         cmocka_unit_test(reports_that_drift_make_no_holes),
+        cmocka_unit_test(failures_are_where_the_requests_of_their_report_are),
         cmocka_unit_test(reports_of_few_requests_make_no_holes_in_sum),
         cmocka_unit_test(late_reports_go_to_the_oldest_open_second),
         cmocka_unit_test(a_reset_divides_what_was_from_what_comes),
