@@ -11,7 +11,7 @@ import type { LogTuple } from "../../live/protocol";
 import { CopyButton } from "../../parts/copy";
 import { setFixed } from "../../range/state";
 import { momentText } from "../../range/time";
-import { asText, EMPTY_BOOK, filtered, LEVELS, merged, type LogBook } from "./log-book";
+import { asText, EMPTY_BUFFER, filtered, LEVELS, merged, type LogBuffer } from "./log-buffer";
 import { Icon } from "../../parts/icons";
 
 const ROW_PX = 24;
@@ -20,8 +20,8 @@ const AROUND_S = 30;
 const REFRESH_MS = 1000;
 const ROW_TEXT_MOST = 400; // characters in a row; the line in full stands below
 
-function useLogBook(): { book: LogBook; error: string } {
-  const book = useSignal<LogBook>(EMPTY_BOOK);
+function useLogBuffer(): { buffer: LogBuffer; error: string } {
+  const buffer = useSignal<LogBuffer>(EMPTY_BUFFER);
   const error = useSignal("");
   useEffect(() => {
     let isGone = false;
@@ -30,9 +30,9 @@ function useLogBook(): { book: LogBook; error: string } {
       if (isBusy || !["live", "file"].includes(source.link.value.kind)) return;
       isBusy = true;
       try {
-        const answer = await source.queries.logs(book.peek().seq);
+        const answer = await source.queries.logs(buffer.peek().seq);
         if (!isGone) {
-          book.value = merged(book.peek(), answer);
+          buffer.value = merged(buffer.peek(), answer);
           error.value = "";
         }
       } catch (trouble) {
@@ -48,7 +48,7 @@ function useLogBook(): { book: LogBook; error: string } {
       clearInterval(timer);
     };
   }, []);
-  return { book: book.value, error: error.value };
+  return { buffer: buffer.value, error: error.value };
 }
 
 function Line({ line, top, isChosen, onChoose }: { line: LogTuple; top: number; isChosen: boolean; onChoose: () => void }): JSX.Element {
@@ -140,10 +140,10 @@ function save(lines: LogTuple[]): void {
 }
 
 export function LogsScreen(): JSX.Element {
-  const { book, error } = useLogBook();
+  const { buffer, error } = useLogBuffer();
   const { level = "INFO", source: from = "", filter = "" } = route.value.query;
-  const shown = filtered(book.lines, { level, source: from, text: filter });
-  const sources = [...new Set(["master", ...store.workers.value.map((worker) => worker.id), ...book.lines.map((line) => line[3])])];
+  const shown = filtered(buffer.lines, { level, source: from, text: filter });
+  const sources = [...new Set(["master", ...store.workers.value.map((worker) => worker.id), ...buffer.lines.map((line) => line[3])])];
   return (
     <div class="screen-fill">
       <h1 class="visually-hidden">Logs</h1>
@@ -163,13 +163,13 @@ export function LogsScreen(): JSX.Element {
           <Icon name="search" />
           <input type="search" aria-label="Filter log lines" placeholder="Words or /expression/" value={filter} id="filter" onInput={(event) => setQuery({ filter: event.currentTarget.value })} />
         </div>
-        <p class="note" role="status">{count(shown.length)} of {count(book.lines.length)} lines{book.dropped > 0 ? `; ${count(book.dropped)} dropped by the rate limit` : ""}</p>
+        <p class="note" role="status">{count(shown.length)} of {count(buffer.lines.length)} lines{buffer.dropped > 0 ? `; ${count(buffer.dropped)} dropped by the rate limit` : ""}</p>
         <button type="button" class="button" disabled={shown.length === 0} onClick={() => save(shown)}><Icon name="download" />Save</button>
       </div>
       {error !== "" ? <p class="callout fail">{error}</p> : null}
       <section class="panel flush" aria-label="Log">
-        {book.lines.length === 0 ? <p class="empty">Nothing was logged yet.</p>
-          : shown.length === 0 ? <p class="empty">{count(book.lines.length)} lines are hidden by the filter.<button type="button" class="button" onClick={() => setQuery({ level: "", source: "", filter: "" })}>Clear</button></p>
+        {buffer.lines.length === 0 ? <p class="empty">Nothing was logged yet.</p>
+          : shown.length === 0 ? <p class="empty">{count(buffer.lines.length)} lines are hidden by the filter.<button type="button" class="button" onClick={() => setQuery({ level: "", source: "", filter: "" })}>Clear</button></p>
           : <Lines lines={shown} />}
       </section>
     </div>

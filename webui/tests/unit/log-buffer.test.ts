@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asText, EMPTY_BOOK, filtered, LINES_KEPT, merged } from "../../src/screens/logs/log-book";
+import { asText, EMPTY_BUFFER, filtered, LINES_KEPT, merged } from "../../src/screens/logs/log-buffer";
 import type { LogTuple } from "../../src/live/protocol";
 
 function line(seq: number, level = "INFO", source = "master", text = `line ${seq}`, times = 1): LogTuple {
@@ -8,20 +8,20 @@ function line(seq: number, level = "INFO", source = "master", text = `line ${seq
 const answer = (lines: LogTuple[], dropped = 0) => ({ seq: lines.at(-1)?.[0] ?? 0, first: 1, dropped, lines });
 
 test("lines add up, and one that repeats replaces itself", () => {
-  let book = merged(EMPTY_BOOK, answer([line(1), line(2)]));
-  book = merged(book, answer([line(2, "INFO", "master", "line 2", 5), line(3)], 7));
-  expect(book.lines.map(([seq, , , , , , times]) => [seq, times])).toEqual([[1, 1], [2, 5], [3, 1]]);
-  expect(book.dropped).toBe(7);
+  let buffer = merged(EMPTY_BUFFER, answer([line(1), line(2)]));
+  buffer = merged(buffer, answer([line(2, "INFO", "master", "line 2", 5), line(3)], 7));
+  expect(buffer.lines.map(([seq, , , , , , times]) => [seq, times])).toEqual([[1, 1], [2, 5], [3, 1]]);
+  expect(buffer.dropped).toBe(7);
 });
 
-test("another master's lines begin a new book", () => {
-  const old = merged(EMPTY_BOOK, answer([line(50)]));
+test("another master's lines begin a new buffer", () => {
+  const old = merged(EMPTY_BUFFER, answer([line(50)]));
   expect(merged(old, answer([line(1)])).lines).toEqual([line(1)]);
 });
 
-test("the book is bounded", () => {
+test("the buffer is bounded", () => {
   const many = Array.from({ length: LINES_KEPT + 10 }, (_, i) => line(i + 1));
-  expect(merged(EMPTY_BOOK, answer(many)).lines).toHaveLength(LINES_KEPT);
+  expect(merged(EMPTY_BUFFER, answer(many)).lines).toHaveLength(LINES_KEPT);
 });
 
 test("level, source, words and expressions choose lines", () => {

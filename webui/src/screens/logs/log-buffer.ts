@@ -6,22 +6,22 @@ import type { LogsAnswer, LogTuple } from "../../live/protocol";
 export const LINES_KEPT = 5000;
 export const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
-export interface LogBook {
+export interface LogBuffer {
   lines: LogTuple[];
   seq: number; // of the newest line; 0: none yet
   dropped: number; // at the master, by its rate limit
 }
 
-export const EMPTY_BOOK: LogBook = { lines: [], seq: 0, dropped: 0 };
+export const EMPTY_BUFFER: LogBuffer = { lines: [], seq: 0, dropped: 0 };
 
 /** A line that repeats comes again under its number, with a higher count. */
-export function merged(book: LogBook, answer: LogsAnswer): LogBook {
-  if (answer.seq < book.seq) return merged(EMPTY_BOOK, answer); // another master
-  if (answer.lines.length === 0) return answer.dropped === book.dropped ? book : { ...book, dropped: answer.dropped };
+export function merged(buffer: LogBuffer, answer: LogsAnswer): LogBuffer {
+  if (answer.seq < buffer.seq) return merged(EMPTY_BUFFER, answer); // another master
+  if (answer.lines.length === 0) return answer.dropped === buffer.dropped ? buffer : { ...buffer, dropped: answer.dropped };
   const oldest = answer.lines[0]![0];
-  let keep = book.lines.length;
-  while (keep > 0 && book.lines[keep - 1]![0] >= oldest) keep--;
-  const lines = [...book.lines.slice(0, keep), ...answer.lines].slice(-LINES_KEPT);
+  let keep = buffer.lines.length;
+  while (keep > 0 && buffer.lines[keep - 1]![0] >= oldest) keep--;
+  const lines = [...buffer.lines.slice(0, keep), ...answer.lines].slice(-LINES_KEPT);
   return { lines, seq: answer.seq, dropped: answer.dropped };
 }
 
