@@ -16,7 +16,7 @@
 #define FILE_MOST (16 << 20)
 #define JSON_MOST (128u << 20)
 #define LISTS_MOST 1000000 /* each takes 130 bytes of memory; a value 40 */
-#define VALUES_MOST 40000000
+#define VALUES_MOST 12000000
 #define BLOCK_BEGINS "id=\"katydid-report\">"
 
 /* ---- the file ---- */

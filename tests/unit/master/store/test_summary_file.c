@@ -120,6 +120,9 @@ static void what_is_no_summary_is_named(void **state)
     assert_bad("{\"schema\":\"katydid-summary/2\"}", "no file of --summary");
     assert_bad("[]", "no file of --summary");
     assert_bad("{\"schema\":\"katydid-summary/1\"}", "damaged");
+    assert_bad("{\"schema\":\"katydid-summary/1\",\"total\":{}", "no good JSON");
+    assert_bad("{\"schema\":\"katydid-summary/1\",\"total\":{\"histogram\":null},\"rows\":[1]}",
+               "damaged");
     assert_bad("{\"schema\":\"katydid-summary/1\",\"total\":{\"requests\":1,\"histogram\":{"
                "\"sub_bits\":7,\"unit\":\"us\",\"buckets\":[[3328,1]]}}}",
                "damaged");
@@ -130,6 +133,32 @@ static void what_is_no_summary_is_named(void **state)
     assert_bad(NULL, "No such file");
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_bad(NULL, "this is no file");
+}
+
+/* Rows of a stranger, each with a bucket in every octave: a kilobyte of memory for 8 bytes. */
+static void what_would_take_much_memory_is_refused(void **state)
+{
+    (void)state;
+    struct sbuf all = {0}, buckets = {0};
+    for (unsigned o = 0; o < HIST_OCTAVES; o++)
+        sbuf_addf(&buckets, "%s[%u,1]", o ? "," : "", o * HIST_SUB_COUNT);
+    sbuf_adds(&all, "{\"schema\":\"katydid-summary/1\",\"run\":{},\"total\":{\"histogram\":null},"
+                    "\"rows\":[");
+    for (unsigned i = 0; i < 10000; i++)
+        sbuf_addf(&all,
+                  "%s{\"method\":\"GET\",\"name\":\"/%u\",\"histogram\":{\"sub_bits\":7,"
+                  "\"unit\":\"us\",\"buckets\":[%s]}}",
+                  i ? "," : "", i, buckets.data);
+    sbuf_adds(&all, "]}");
+    assert_bad(all.data, "it is too large");
+    sbuf_clear(&all);
+    sbuf_adds(&all, "{\"schema\":\"katydid-summary/1\",\"run\":{},\"total\":{\"tags\":[");
+    for (unsigned i = 0; i < 500000; i++)
+        sbuf_adds(&all, "[],");
+    sbuf_adds(&all, "[]]}}");
+    assert_bad(all.data, "it is too large");
+    sbuf_fini(&all);
+    sbuf_fini(&buckets);
 }
 
 static void a_slower_summary_is_worse(void **state)
@@ -174,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_summary_has_what_was_counted, make_file, remove_file),
         cmocka_unit_test_setup_teardown(what_is_no_summary_is_named, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(what_would_take_much_memory_is_refused, make_file,
+                                        remove_file),
         cmocka_unit_test_setup_teardown(a_slower_summary_is_worse, make_file, remove_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
