@@ -65,18 +65,31 @@ static int failed(char *why)
     return EXIT_FAILED;
 }
 
+/* U+0080 to U+009F move the cursor of some terminals, and JSON does not escape them; nor does
+ * CSV. */
 static void print(struct sbuf *text)
 {
-    if (text->len)
-        fwrite(text->data, 1, text->len, stdout);
+    const char *at = text->data, *end = at + text->len;
+    while (at < end) {
+        const char *c1 = at;
+        while (c1 < end &&
+               !(c1 + 1 < end && (unsigned char)c1[0] == 0xc2 && (unsigned char)c1[1] < 0xa0))
+            c1++;
+        fwrite(at, 1, (size_t)(c1 - at), stdout);
+        if (c1 < end)
+            printf("\\u%04x", (unsigned char)c1[1]);
+        at = c1 < end ? c1 + 2 : end;
+    }
     sbuf_fini(text);
 }
 
 static void print_json(const json_t *value)
 {
+    struct sbuf out = {0};
     char *text = json_dumps(value, JSON_INDENT(1));
-    puts(text ? text : "null");
+    sbuf_addf(&out, "%s\n", text ? text : "null");
     free(text);
+    print(&out);
 }
 
 /* ---- what is asked ---- */

@@ -2,6 +2,7 @@
 #include "master/store/contrast.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/data/number_text.h"
 #include "master/store/bootstrap.h"
 #include "master/store/run_name.h"
 #include "master/store/whole.h"
@@ -441,9 +442,13 @@ static void add_remarks(const struct contrast_ask *ask, struct sbuf *out)
     const json_t *b = json_object_get(ask->after[0].meta, "environment");
     const struct stats *before = ask->before[0].stats, *after = ask->after[0].stats;
     size_t gone = 0, fresh = 0;
-    if (a && b && !json_equal(a, b))
-        sbuf_addf(out, "The runs come from different machines: %s; %s. ", json_string_value(a),
-                  json_string_value(b));
+    if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) {
+        sbuf_adds(out, "The runs come from different machines: ");
+        output_add_visible(out, json_string_value(a));
+        sbuf_adds(out, "; ");
+        output_add_visible(out, json_string_value(b));
+        sbuf_adds(out, ". ");
+    }
     for (const struct tally *t = before->rows; t; t = t->next)
         gone += t->requests > 0 && !stats_find(after, t->method, t->name);
     for (const struct tally *t = after->rows; t; t = t->next)

@@ -2,6 +2,7 @@
 /* gate: the rules of a gate, as files have them, and what came of them in words. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/data/number_text.h"
 #include "master/options/options.h"
 #include "master/store/contrast.h"
 #include <ctype.h>
@@ -292,10 +293,11 @@ static void add_change(struct sbuf *out, const struct contrast_line *l)
 
 static void add_cell(struct sbuf *out, const char *text)
 {
-    for (; *text; text++)
-        sbuf_addf(out,
-                  *text == '|' || *text == '\\' || *text == '`' || *text == '<' ? "\\%c" : "%c",
-                  (unsigned char)*text < ' ' ? ' ' : *text);
+    struct sbuf visible = {0};
+    output_add_visible(&visible, text);
+    for (const char *c = visible.data; c && *c; c++)
+        sbuf_addf(out, strchr("|\\`<", *c) ? "\\%c" : "%c", *c);
+    sbuf_fini(&visible);
 }
 
 static void add_line(struct sbuf *out, const struct contrast_line *l)
