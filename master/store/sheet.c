@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/sheet.h"
+#include "master/data/number_text.h"
 #include "master/store/sheet_curves.h"
+#include "master/store/sheet_heat.h"
 #include <math.h>
 #include <string.h>
 
@@ -27,22 +29,26 @@ static const char STYLE[] =
     ".margin{stroke:var(--bad);stroke-dasharray:2 2}"
     ".before,.after{fill:none;stroke-width:2;stroke-linejoin:round}"
     ".before{stroke:var(--before);stroke-dasharray:6 4}.after{stroke:var(--after)}"
+    ".hotter{fill:var(--after)}.colder{stroke:var(--before);stroke-width:1.5}"
     ".more{stroke-width:1;opacity:.45}circle{fill:var(--after)}"
     ".key svg{width:36px;height:10px;vertical-align:middle}.key span{margin-right:24px}";
 
 static void add_text(struct sbuf *out, const char *text)
 {
-    for (; *text; text++) {
-        const char *word = *text == '&'   ? "&amp;"
-                           : *text == '<' ? "&lt;"
-                           : *text == '>' ? "&gt;"
-                           : *text == '"' ? "&quot;"
-                                          : NULL;
+    struct sbuf visible = {0};
+    output_add_visible(&visible, text);
+    for (const char *c = visible.data; c && *c; c++) {
+        const char *word = *c == '&'   ? "&amp;"
+                           : *c == '<' ? "&lt;"
+                           : *c == '>' ? "&gt;"
+                           : *c == '"' ? "&quot;"
+                                       : NULL;
         if (word)
             sbuf_adds(out, word);
         else
-            sbuf_addc(out, (unsigned char)*text < ' ' ? ' ' : *text);
+            sbuf_addc(out, *c);
     }
+    sbuf_fini(&visible);
 }
 
 static void add_cell(struct sbuf *out, const char *text)
@@ -292,6 +298,7 @@ void sheet_add(struct sbuf *out, const struct contrast *c, const struct sheet_si
     sheet_add_percentiles(out, before, after);
     sheet_add_changes(out, before, after);
     sheet_add_courses(out, before, after);
+    sheet_add_heat(out, before, after);
     add_rows(out, json_object_get(context, "rows"));
     add_failures(out, json_object_get(failures, "new"), "Failures that only the later run has");
     add_failures(out, json_object_get(failures, "gone"), "Failures that only the earlier run has");

@@ -3,88 +3,14 @@
 #include "common/base/mem.h"
 #include "common/metric/stats.h"
 #include "master/data/timeline_read.h"
+#include "master/store/sheet_axes.h"
 #include <math.h>
 #include <stdlib.h>
 
-#define WIDTH 860
-#define HEIGHT 220
-#define LEFT 64
-#define RIGHT 12
-#define TOP 10
-#define BOTTOM 26
 #define STEPS 100     /* of a course */
 #define TAIL_PARTS 20 /* points of a percentile curve in each power of ten of what is above */
 #define TAIL_MOST 5   /* powers of ten */
 #define INTERVAL_WIDTH 160
-
-struct axes {
-    double x0, x1, y0, y1;
-    bool is_log; /* of y */
-};
-
-static double x_of(const struct axes *a, double x)
-{
-    return LEFT + (x - a->x0) / fmax(a->x1 - a->x0, 1e-9) * (WIDTH - LEFT - RIGHT);
-}
-
-static double y_of(const struct axes *a, double y)
-{
-    const double low = a->is_log ? log(a->y0) : a->y0, high = a->is_log ? log(a->y1) : a->y1;
-    const double at = a->is_log ? log(fmax(y, a->y0)) : y;
-    return HEIGHT - BOTTOM - (at - low) / fmax(high - low, 1e-9) * (HEIGHT - TOP - BOTTOM);
-}
-
-static void begin(struct sbuf *out, const char *title)
-{
-    sbuf_addf(out,
-              "<figure><figcaption>%s</figcaption><svg viewBox=\"0 0 %d %d\" role=\"img\" "
-              "aria-label=\"%s\">\n",
-              title, WIDTH, HEIGHT, title);
-}
-
-static void end(struct sbuf *out)
-{
-    sbuf_adds(out, "</svg></figure>\n");
-}
-
-static void add_grid_y(struct sbuf *out, const struct axes *a, double y, const char *unit)
-{
-    sbuf_addf(out,
-              "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" "
-              "text-anchor=\"end\">%.4g%s</text>\n",
-              LEFT, y_of(a, y), WIDTH - RIGHT, LEFT - 6, y_of(a, y) + 4, y, unit);
-}
-
-static void add_grid_x(struct sbuf *out, const struct axes *a, double x, const char *words)
-{
-    sbuf_addf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(a, x),
-              HEIGHT - 8, words);
-}
-
-/* 1, 2 or 5 times a power of ten: about `parts` of them in the range. */
-static double round_step(double range, double parts)
-{
-    const double raw = range / parts, power = pow(10, floor(log10(fmax(raw, 1e-12))));
-    const double by = raw / power;
-    return power * (by <= 1 ? 1 : by <= 2 ? 2 : by <= 5 ? 5 : 10);
-}
-
-static void add_grid(struct sbuf *out, const struct axes *a, const char *unit)
-{
-    if (!a->is_log) {
-        const double step = round_step(a->y1 - a->y0, 4);
-        for (int i = (int)ceil(a->y0 / step); i * step <= a->y1 * (1 + 1e-9) && i < 1000; i++)
-            add_grid_y(out, a, i * step, unit);
-        return;
-    }
-    const bool is_wide = a->y1 > 100 * a->y0;
-    for (int power = (int)floor(log10(a->y0)); pow(10, power) <= a->y1; power++)
-        for (int i = 0; i < (is_wide ? 1 : 3); i++) {
-            const double y = pow(10, power) * (const double[]){1, 2, 5}[i];
-            if (y >= a->y0 && y <= a->y1)
-                add_grid_y(out, a, y, unit);
-        }
-}
 
 static const char *class_of(bool is_after, size_t i)
 {
@@ -126,8 +52,8 @@ static void add_percentile_lines(struct sbuf *out, const struct axes *a, const s
             continue;
         sbuf_addf(out, "<polyline class=\"%s\" points=\"", class_of(is_after, i));
         for (double tail = 0; tail <= a->x1; tail += 1.0 / TAIL_PARTS)
-            sbuf_addf(out, "%.1f,%.1f ", x_of(a, tail),
-                      y_of(a, tally_quantile_ms(t, share_of(tail))));
+            sbuf_addf(out, "%.1f,%.1f ", axes_x(a, tail),
+                      axes_y(a, tally_quantile_ms(t, share_of(tail))));
         sbuf_adds(out, "\"/>\n");
     }
 }
@@ -141,7 +67,7 @@ static void add_percentile_grid(struct sbuf *out, const struct axes *a)
               {0.99, "99"}, {0.999, "99.9"}, {0.9999, "99.99"}, {0.99999, "99.999"}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         if (-log10(1 - at[i].share) <= a->x1 + 1e-9)
-            add_grid_x(out, a, -log10(1 - at[i].share), at[i].words);
+            axes_add_x(out, a, -log10(1 - at[i].share), at[i].words);
 }
 
 void sheet_add_percentiles(struct sbuf *out, const struct sheet_side *before,
@@ -156,12 +82,12 @@ void sheet_add_percentiles(struct sbuf *out, const struct sheet_side *before,
     if (!isfinite(a.y0))
         return;
     a.y1 = fmax(a.y1, a.y0 * 1.5);
-    begin(out, "Response time by percentile");
-    add_grid(out, &a, " ms");
+    axes_begin(out, "Response time by percentile");
+    axes_add_grid(out, &a, " ms");
     add_percentile_grid(out, &a);
     add_percentile_lines(out, &a, before, false);
     add_percentile_lines(out, &a, after, true);
-    end(out);
+    axes_end(out);
 }
 
 void sheet_add_changes(struct sbuf *out, const struct sheet_side *before,
@@ -181,15 +107,16 @@ void sheet_add_changes(struct sbuf *out, const struct sheet_side *before,
         a.y0 = fmin(a.y0, list[count]);
         a.y1 = fmax(a.y1, list[count++]);
     }
-    begin(out, "Change of each percentile");
-    add_grid(out, &a, " %");
+    axes_begin(out, "Change of each percentile");
+    axes_add_grid(out, &a, " %");
     add_percentile_grid(out, &a);
-    sbuf_addf(out, "<path class=\"zero\" d=\"M%d %.1fH%d\"/>", LEFT, y_of(&a, 0), WIDTH - RIGHT);
+    sbuf_addf(out, "<path class=\"zero\" d=\"M%d %.1fH%d\"/>", AXES_LEFT, axes_y(&a, 0),
+              AXES_RIGHT);
     sbuf_adds(out, "<polyline class=\"after\" points=\"");
     for (size_t i = 0; i < count; i++)
-        sbuf_addf(out, "%.1f,%.1f ", x_of(&a, (double)i / TAIL_PARTS), y_of(&a, list[i]));
+        sbuf_addf(out, "%.1f,%.1f ", axes_x(&a, (double)i / TAIL_PARTS), axes_y(&a, list[i]));
     sbuf_adds(out, "\"/>\n");
-    end(out);
+    axes_end(out);
 }
 
 /* ---- courses ---- */
@@ -252,20 +179,11 @@ static void add_course_lines(struct sbuf *out, const struct axes *a, const struc
         for (size_t k = 0; k < p[i].count; k++) {
             const double y = p[i].value[c][k];
             if (isfinite(y))
-                sbuf_addf(out, "%c%.1f %.1f", is_on ? 'L' : 'M', x_of(a, p[i].at[k]), y_of(a, y));
+                sbuf_addf(out, "%c%.1f %.1f", is_on ? 'L' : 'M', axes_x(a, p[i].at[k]),
+                          axes_y(a, y));
             is_on = isfinite(y);
         }
         sbuf_adds(out, "\"/>\n");
-    }
-}
-
-static void add_time_grid(struct sbuf *out, const struct axes *a)
-{
-    const double step = a->x1 > 600 ? 60 * round_step(a->x1 / 60, 6) : round_step(a->x1, 6);
-    for (double at = 0; at <= a->x1 && step > 0; at += step) {
-        char words[32];
-        snprintf(words, sizeof words, "%d:%02d", (int)at / 60, (int)at % 60);
-        add_grid_x(out, a, at, words);
     }
 }
 
@@ -281,12 +199,12 @@ void sheet_add_courses(struct sbuf *out, const struct sheet_side *before,
         widen_by(&a, y, after->count, c);
         if (a.x1 <= 0 || a.y1 <= 0) /* no seconds; no failures */
             continue;
-        begin(out, titles[c]);
-        add_grid(out, &a, c == COURSE_P95 ? " ms" : "");
-        add_time_grid(out, &a);
+        axes_begin(out, titles[c]);
+        axes_add_grid(out, &a, c == COURSE_P95 ? " ms" : "");
+        axes_add_time(out, &a);
         add_course_lines(out, &a, x, before->count, c, false);
         add_course_lines(out, &a, y, after->count, c, true);
-        end(out);
+        axes_end(out);
     }
     free(x);
     free(y);

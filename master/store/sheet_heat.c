@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "master/store/sheet_heat.h"
+#include "common/metric/stats.h"
+#include "master/data/timeline_read.h"
+#include "master/store/sheet_axes.h"
+#include <math.h>
+
+#define COLUMNS 60
+#define ROWS 32
+#define SHADES 8
+#define STEPS_A_COLUMN 8
+#define FULL 0.001 /* of all requests; less is not blown up to look like a difference */
+
+struct heat {
+    double low, high; /* logarithms of microseconds: the edges */
+    int64_t column_s;
+    int64_t since; /* of the run that is added */
+    double share;  /* that one of its requests is, with the sign of its side */
+    size_t column;
+    uint32_t step;
+    double cells[COLUMNS][ROWS];
+};
+
+static void add_bucket(void *arg, uint64_t mid_us, uint64_t n)
+{
+    struct heat *h = arg;
+    const double at = (log(fmax((double)mid_us, 1)) - h->low) / fmax(h->high - h->low, 1e-9) * ROWS;
+    const size_t row = at <= 0 ? 0 : at >= ROWS ? ROWS - 1 : (size_t)at;
+    h->cells[h->column][row] += h->share * (double)n;
+}
+
+static void add_step(void *arg, const struct timeline_step *s)
+{
+    struct heat *h = arg;
+    const int64_t column = (s->second + h->step / 2 - h->since) / h->column_s;
+    h->column = column <= 0 ? 0 : column >= COLUMNS ? COLUMNS - 1 : (size_t)column;
+    hist_each(&s->sum->hist, add_bucket, h);
+}
+
+/* A column is made of several steps, for the runs begin at different seconds of theirs. */
+static struct timeline_ask ask_of(const struct timeline_snap *t, uint32_t step)
+{
+    struct timeline_ask ask = {t->since, t->until, step, TIMELINE_TOTAL, COLUMNS};
+    timeline_settle(t, &ask);
+    return ask;
+}
+
+static void set_steps(struct heat *h, const struct timeline_snap *a, const struct timeline_snap *b)
+{
+    const int64_t longest =
+        a->until - a->since > b->until - b->since ? a->until - a->since : b->until - b->since;
+    const int64_t column = (longest + COLUMNS - 1) / COLUMNS;
+    h->step = (uint32_t)(column > STEPS_A_COLUMN ? column / STEPS_A_COLUMN : 1);
+    h->step = ask_of(a, h->step).step;
+    h->step = ask_of(b, h->step).step;
+    h->column_s = (column + h->step - 1) / h->step * h->step;
+}
+
+static void add_run(struct heat *h, const struct contrast_run *run, double sign)
+{
+    const struct timeline_ask ask = ask_of(run->timeline, h->step);
+    h->since = run->timeline->since;
+    h->share = sign / (double)run->stats->total.hist.count;
+    timeline_read_steps(run->timeline, &ask, add_step, h);
+}
+
+static bool has_answers(const struct contrast_run *run)
+{
+    const struct timeline_snap *t = run->timeline;
+    return t && t->first > 0 && t->until > t->since && t->until > t->first &&
+           run->stats->total.hist.count > 0;
+}
+
+static double most_of(const struct heat *h)
+{
+    double most = 0;
+    for (size_t x = 0; x < COLUMNS; x++)
+        for (size_t y = 0; y < ROWS; y++)
+            most = fmax(most, fabs(h->cells[x][y]));
+    return most;
+}
+
+static int shade_of(double value, double most)
+{
+    return (int)ceil(SHADES * sqrt(fabs(value) / fmax(most, FULL)) - 0.5);
+}
+
+static void add_cell(struct sbuf *out, const struct axes *a, const struct heat *h, size_t x,
+                     size_t y)
+{
+    const double step = (h->high - h->low) / ROWS;
+    const double left = axes_x(a, (double)x * (double)h->column_s);
+    const double right = axes_x(a, (double)(x + 1) * (double)h->column_s);
+    const double top = axes_y(a, exp(h->low + (double)(y + 1) * step) / 1e3);
+    const double bottom = axes_y(a, exp(h->low + (double)y * step) / 1e3);
+    sbuf_addf(out, "M%.1f %.1fH%.1fV%.1fH%.1fz", left, top, right, bottom, left);
+}
+
+/* All cells of one shade are one path. */
+static void add_shade(struct sbuf *out, const struct axes *a, const struct heat *h, double most,
+                      int shade, bool is_after)
+{
+    struct sbuf path = {0};
+    for (size_t x = 0; x < COLUMNS; x++)
+        for (size_t y = 0; y < ROWS; y++)
+            if (shade_of(h->cells[x][y], most) == shade && (h->cells[x][y] > 0) == is_after)
+                add_cell(&path, a, h, x, y);
+    if (path.len > 0)
+        sbuf_addf(out, "<path %s opacity=\"%.2f\" d=\"%s\"/>\n",
+                  is_after ? "class=\"hotter\"" : "fill=\"url(#hatch)\"",
+                  0.12 + 0.88 * shade / SHADES, path.data);
+    sbuf_fini(&path);
+}
+
+void sheet_add_heat(struct sbuf *out, const struct sheet_side *before,
+                    const struct sheet_side *after)
+{
+    const struct contrast_run *x = &before->runs[0], *y = &after->runs[0];
+    struct heat h = {0};
+    if (!has_answers(x) || !has_answers(y))
+        return;
+    const struct tally *a = &x->stats->total, *b = &y->stats->total;
+    const double least = fmin(tally_quantile_ms(a, 0), tally_quantile_ms(b, 0));
+    const double most_ms = fmax(tally_quantile_ms(a, 1), tally_quantile_ms(b, 1));
+    h.low = log(fmax(least, 0.001) * 1e3);
+    h.high = log(fmax(most_ms, fmax(least, 0.001) * 1.1) * 1e3);
+    set_steps(&h, x->timeline, y->timeline);
+    add_run(&h, x, -1);
+    add_run(&h, y, 1);
+    const double most = most_of(&h);
+    const struct axes axes = {0, COLUMNS * (double)h.column_s, exp(h.low) / 1e3, exp(h.high) / 1e3,
+                              true};
+    axes_begin(out, "Where the runs have more of their requests: filled, the later; hatched, the "
+                    "earlier");
+    sbuf_adds(out, "<defs><pattern id=\"hatch\" width=\"4\" height=\"4\" "
+                   "patternUnits=\"userSpaceOnUse\"><path class=\"colder\" "
+                   "d=\"M0 4L4 0M-1 1L1 -1M3 5L5 3\"/></pattern></defs>\n");
+    axes_add_grid(out, &axes, " ms");
+    axes_add_time(out, &axes);
+    for (int shade = 1; shade <= SHADES; shade++) {
+        add_shade(out, &axes, &h, most, shade, false);
+        add_shade(out, &axes, &h, most, shade, true);
+    }
+    axes_end(out);
+    sbuf_addf(out, "<p>The strongest cell is %.2g %% of all requests of a run.</p>\n", 100 * most);
+}
