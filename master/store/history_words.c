@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/history_words.h"
 #include "common/base/mem.h"
+#include "master/data/number_text.h"
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
 #include <errno.h>
@@ -259,23 +260,36 @@ const char *history_verdict(const json_t *run)
 /* What comes from others must not move the terminal's cursor. */
 static void add_words(struct sbuf *out, const char *text)
 {
-    for (; *text; text++)
-        sbuf_addc(out, (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
+    output_add_visible(out, text);
+}
+
+/* Scenarios have users as they need them: as many as there were at most. */
+static double users_of(const json_t *run)
+{
+    return number_of(run, number_of(run, "plans") > 0 ? "users_most" : "users");
 }
 
 static void add_run(struct sbuf *out, const json_t *run)
 {
     const json_t *totals = totals_of(run), *git = json_object_get(run, "git");
     const char *profile = text_of(run, "profile"), *pin = text_of(run, "pin");
-    sbuf_addf(out, "%s ", text_of(run, "id"));
+    const double p95 = number_of(totals, "p95");
+    struct sbuf words = {0};
+    add_words(out, text_of(run, "id"));
+    sbuf_addc(out, ' ');
     add_time(out, number_of(run, "started"));
-    add_column(out, 0, "", number_of(run, "users"));
+    add_column(out, 0, "", users_of(run));
     add_column(out, 0, "s", number_of(run, "duration"));
     add_column(out, 0, "", number_of(totals, "requests"));
     add_column(out, 1, "", number_of(totals, "rps"));
-    add_column(out, 0, "ms", number_of(totals, "p95"));
+    add_column(out, p95 < 10 ? 2 : p95 < 100 ? 1 : 0, "ms", p95);
     add_column(out, 2, "%", 100 * number_of(totals, "fail_ratio"));
-    sbuf_addf(out, "  %-11s %-8.8s ", history_verdict(run), text_of(git, "commit"));
+    add_words(&words, history_verdict(run));
+    sbuf_addf(out, "  %-11s ", words.data ? words.data : "");
+    sbuf_clear(&words);
+    add_words(&words, text_of(git, "commit"));
+    sbuf_addf(out, "%-8.8s ", words.data ? words.data : "");
+    sbuf_fini(&words);
     add_words(out, *profile ? profile : text_of(run, "locustfile"));
     if (*pin)
         sbuf_adds(out, "  pinned: ");

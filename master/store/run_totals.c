@@ -183,6 +183,24 @@ json_t *run_totals_spark(const struct view *v)
     return spark;
 }
 
+static void note_users(void *arg, const struct timeline_step *step)
+{
+    *(double *)arg = fmax(*(double *)arg, step->users);
+}
+
+double run_totals_users(const struct view *v)
+{
+    double most = NAN;
+    struct timeline_ask ask = {.step = 1};
+    if (!v->timeline)
+        return most;
+    ask.from = v->timeline->since;
+    ask.to = v->timeline->until;
+    if (timeline_settle(v->timeline, &ask))
+        timeline_read_steps(v->timeline, &ask, note_users, &most);
+    return most;
+}
+
 /* ---- the rest ---- */
 
 static void put_json(struct sbuf *out, const json_t *value)

@@ -17,4 +17,5 @@ void run_totals_put_rest(struct sbuf *out, const struct view *v); /* contents of
  */
 bool run_totals_put_names(struct sbuf *out, const struct snapshot *s, uint32_t *last_row,
                           uint32_t *last_kind);
+double run_totals_users(const struct view *v);  /* the most there were at once; NaN: not known */
 json_t *run_totals_spark(const struct view *v); /* requests per second in at most 30 steps */

@@ -434,6 +434,7 @@ static void end(struct writer *w, const struct snapshot *s)
     note_script(w, s);
     note_verdict(w, s);
     json_object_set_new(w->meta, "totals", run_totals_numbers(&s->view->total, s->view->row_count));
+    set_number(w->meta, "users_most", run_totals_users(s->view));
     json_object_set_new(w->meta, "spark", run_totals_spark(s->view));
     if (put_all(w, s) != 0) {
         give_up_file(w);

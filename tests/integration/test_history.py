@@ -80,6 +80,26 @@ def test_of_a_master_that_is_killed_there_is_what_was_measured(tmp_path):
     assert one["state"] == "interrupted" and one["totals"]["requests"] > 0 and not one["valid"]
 
 
+SCENARIO = """
+    from locust import User, task
+
+    class Shop(User):
+        @task
+        def buy(self):
+            self.environment.events.request.fire(request_type="GET", name="/buy", response_time=0.25, response_length=3, exception=None, context={})
+"""
+
+
+def test_the_table_shows_fast_answers_and_the_users_of_scenarios(tmp_path):
+    file = tmp_path / "shop.py"
+    file.write_text(textwrap.dedent(SCENARIO))
+    run = run_katydid("-f", file, "--headless", "--scenario", "s:constant-vus:users=3,duration=3s", "--history", tmp_path / "h")
+    assert run.code == 0, run.describe()
+    head, line = runs(tmp_path / "h").splitlines()
+    users = head.index("users") + len("users")
+    assert line[:users].split()[-1] == "3" and re.search(r" 0\.2\dms ", line), line
+
+
 def test_words_that_mean_no_run_are_refused_with_the_nearest(tmp_path):
     run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h")
     assert "did you mean list?" in runs(tmp_path / "h", "lits", code=2)
@@ -181,20 +201,41 @@ def test_summaries_of_other_machines_are_compared_too(tmp_path):
     assert "this is no file of --summary" in compare(tmp_path / "other.json", "latest", "--history", tmp_path / "b").stderr
     page = compare(tmp_path / "a.json", tmp_path / "b.json", "--force", "--html", "--history", tmp_path / "none").stdout
     assert "<td>p95</td>" in page and "12 ms</td>" in page and "Requests per second" not in page
+    summary = json.loads((tmp_path / "a.json").read_text())
+    for row in (*summary["rows"], summary["run"]):
+        row["name"] = row["locustfile"] = "/buy\x1b[2J\u009b31m\u0085"
+    (tmp_path / "odd.json").write_text(json.dumps(summary, ensure_ascii=False))
+    for form in ("--md", "--json", "--html"):  # a name of a stranger steers no terminal
+        odd = compare(tmp_path / "odd.json", tmp_path / "odd.json", "--force", form, "--history", tmp_path / "none")
+        assert odd.returncode == 0 and "buy" in odd.stdout and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", odd.stdout), odd.stdout
+    lists = '{"schema":"katydid-summary/1","run":{},"rows":[' + "[]," * 20_000_000 + "[]]}"  # 60 MB, and 3 GB of memory
+    (tmp_path / "lists.json").write_text(lists)
+    few = subprocess.run(["prlimit", "--as=600000000", KATYDID, "compare", tmp_path / "lists.json", "latest", "--history", tmp_path / "b"], capture_output=True, text=True, timeout=60)
+    assert "lists.json: its rows are damaged" in few.stderr, few
     gated = run_katydid("-f", file, "--headless", "-u", 2, "-t", 1, "--no-history", "--baseline", tmp_path / "a.json")
     assert gated.code == 0 and ("| p95 |" in gated.stderr or "was not valid" in gated.stderr), gated.describe()
     missing = run_katydid("-f", file, "--headless", "-t", 1, "--no-history", "--baseline", tmp_path / "missing.json")
     assert missing.code == 0 and "there is no baseline" in missing.stderr and "No such file" in missing.stderr, missing.describe()
 
 
+def height(path):
+    """Of its first cell, from the top."""
+    return float(re.match(r"M\S+ ([\d.]+)H", path.get("d"))[1])
+
+
 def test_a_comparison_is_one_page_that_needs_nothing_else(tmp_path):
     file = locustfile(tmp_path)
-    for _ in range(2):
+    for ms in ("12", "48"):
+        file.write_text(textwrap.dedent(TEXT).replace("response_time=12", f"response_time={ms}"))
         run_katydid("-f", file, "--headless", "-u", 2, "-t", 3, "--history", tmp_path / "h")
     page = compare("latest~1", "latest", "--force", "--html", "--history", tmp_path / "h")
     tree = ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", page.stdout))
     titles = [caption.text for caption in tree.iter("figcaption")]
-    assert titles == ["Response time by percentile", "Change of each percentile", "Requests per second", "p95 of each step"], page.stderr
+    assert titles == ["Response time by percentile", "Change of each percentile", "Requests per second", "p95 of each step",
+                      "Where the runs have more of their requests: filled, the later; hatched, the earlier"], page.stderr
+    hottest, coldest = (max((path for path in tree.iter("path") if path.get(key) == value), key=lambda path: float(path.get("opacity")))
+                        for key, value in (("class", "hotter"), ("fill", "url(#hatch)")))
+    assert height(hottest) < height(coldest)  # the slower run is above
     assert "nan" not in page.stdout and "http" not in page.stdout.replace("http-equiv", "") and "<script" not in page.stdout
     assert tree.find(".//p[@class='answer']").text.startswith("Not compared: ") and "GET /buy" in [row[0].text for row in tree.iter("tr")]
 
