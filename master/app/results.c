@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/data/series_course.h"
+#include "master/out/build_server.h"
 #include "master/out/document.h"
 #include "master/store/run_about.h"
 #include "master/store/run_writer.h"
@@ -43,6 +44,7 @@ static struct wishes wishes_of(const struct master *m)
         .has_tables = !is_quiet && !o->only_summary && (o->print_stats || o->headless),
         .has_summary = !is_quiet && !o->json_file,
         .has_json = o->json,
+        .has_check_cases = o->junit_checks,
         .json_file = o->json_file,
         .html_file = o->html_file,
     };
@@ -277,6 +279,22 @@ static bool is_on_github(const struct master *m)
     return m->o->github || (there && strcmp(there, "true") == 0 && !m->o->is_locust);
 }
 
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value && *value;
+}
+
+static void add_build_servers(struct master *m)
+{
+    if (m->o->is_locust)
+        return;
+    if (is_set("TF_BUILD"))
+        outputs_add(m->outputs, build_server_output("azure", azure_write));
+    if (is_set("TEAMCITY_VERSION"))
+        outputs_add(m->outputs, build_server_output("teamcity", teamcity_write));
+}
+
 static void add_documents(struct master *m)
 {
 #define DOCUMENT(option, field, write) add_document(m, option, m->o->field, write);
@@ -285,6 +303,7 @@ static void add_documents(struct master *m)
     if (is_on_github(m))
         outputs_add(m->outputs,
                     github_output(getenv("GITHUB_STEP_SUMMARY"), getenv("GITHUB_OUTPUT")));
+    add_build_servers(m);
 }
 
 /* {"profile", "test_id", "note", "tags"} as they were given. */

@@ -20,6 +20,7 @@ struct wishes {
     bool has_tables;                      /* now and then, while the run goes on */
     bool has_summary;                     /* the tables at the end */
     bool has_json;                        /* on standard output */
+    bool has_check_cases;                 /* a check that was false fails its case of JUnit */
     const char *json_file, *html_file;    /* or NULL */
 };
 

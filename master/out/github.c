@@ -3,6 +3,7 @@
  * from tests and servers: nothing of them ends a command, a cell or a page's markup. */
 #include "common/base/mem.h"
 #include "common/base/whole.h"
+#include "master/out/annotations.h"
 #include "master/out/document.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,59 +39,18 @@ static void add_cell(struct sbuf *out, const char *text)
     }
 }
 
-static void add_annotation(struct sbuf *out, const char *level, const char *title, const char *text)
+static void add_annotation(struct sbuf *out, const struct annotation *a)
 {
-    sbuf_addf(out, "::%s title=", level);
-    add_command(out, title, true);
+    sbuf_addf(out, "::%s title=", a->is_error ? "error" : "warning");
+    add_command(out, a->title, true);
     sbuf_adds(out, "::");
-    add_command(out, text, false);
+    add_command(out, a->text, false);
     sbuf_addc(out, '\n');
-}
-
-static void annotate(struct sbuf *out, const json_t *t)
-{
-    struct sbuf text = {0};
-    const char *state = document_text(t, "state"), *name = document_text(t, "name");
-    const bool is_failed = document_bool(t, "failed"), is_pass = strcmp(state, "pass") == 0;
-    if (is_pass)
-        return;
-    sbuf_addf(&text, "%s%s%s: ", name, *name ? ": " : "", document_text(t, "text"));
-    struct sbuf value = {0};
-    document_add_value(t, &value);
-    sbuf_adds(&text, value.data ? value.data : state);
-    add_annotation(out, is_failed ? "error" : "warning",
-                   strcmp(state, "fail") == 0 ? "Threshold failed" : "Threshold without data",
-                   text.data);
-    sbuf_fini(&value);
-    sbuf_fini(&text);
-}
-
-static void annotate_invalid(struct sbuf *out, const json_t *verdict)
-{
-    size_t i;
-    json_t *span;
-    struct sbuf text = {0};
-    json_array_foreach(json_object_get(verdict, "invalid"), i, span)
-    {
-        sbuf_adds(&text, i ? "; " : "");
-        document_add_span(span, &text);
-    }
-    if (text.len > 0)
-        add_annotation(out, document_bool(verdict, "fail_on_invalid") ? "error" : "warning",
-                       "Measurement not valid", text.data);
-    sbuf_fini(&text);
 }
 
 void github_annotations_write(const struct snapshot *last, struct sbuf *out)
 {
-    size_t i;
-    json_t *verdict = document_verdict(last), *t;
-    json_array_foreach(json_object_get(verdict, "thresholds"), i, t)
-    {
-        annotate(out, t);
-    }
-    annotate_invalid(out, verdict);
-    json_decref(verdict);
+    annotations_add(last, add_annotation, out);
 }
 
 static void add_threshold(struct sbuf *out, const json_t *t)
@@ -172,32 +132,22 @@ static void cut_summary(struct sbuf *page)
 
 static void add_value(struct sbuf *out, const char *key, double value)
 {
-    if (isfinite(value))
-        sbuf_addf(out, "%s=%.10g\n", key, value);
+    sbuf_addf(out, "%s=%.10g\n", key, value);
 }
 
 /* What later steps ask for as steps.ID.outputs.KEY: nothing in it is a name of the test's. */
 void github_values_write(const struct snapshot *last, struct sbuf *out)
 {
-    static const struct {
-        const char *key;
-        double share;
-    } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"max", 1}};
-    const struct tally *t = &last->stats.total;
     json_t *verdict = document_verdict(last);
     json_t *baseline = last->end.baseline ? json_loads(last->end.baseline, 0, NULL) : NULL;
     const double code = document_number(verdict, "code");
     sbuf_addf(out, "verdict=%s\nvalid=%s\n", code > 0 ? "fail" : "pass",
               document_bool(verdict, "valid") ? "true" : "false");
-    add_value(out, "code", code);
+    if (isfinite(code))
+        add_value(out, "code", code);
     if (baseline)
         sbuf_addf(out, "baseline=%s\n", document_text(baseline, "answer"));
-    add_value(out, "requests", (double)t->requests);
-    add_value(out, "failures", (double)t->failures);
-    add_value(out, "fail_ratio", t->requests ? (double)t->failures / (double)t->requests : NAN);
-    add_value(out, "rps", tally_total_rps(t, &last->stats));
-    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles && t->hist.count > 0; i++)
-        add_value(out, quantiles[i].key, tally_quantile_ms(t, quantiles[i].share));
+    annotations_add_values(last, add_value, out);
     json_decref(baseline);
     json_decref(verdict);
 }

@@ -184,6 +184,18 @@ int outfile_claim(const void *owner, const char *option, const char *path, char 
     return outfile_check(option, path, why); /* nobody else tries the same file now */
 }
 
+bool outfile_has_stdout(void)
+{
+    char *where = standard_output();
+    pthread_mutex_lock(&claims_lock);
+    const struct claim *c = claims;
+    while (c && strcmp(c->where, where) != 0)
+        c = c->next;
+    pthread_mutex_unlock(&claims_lock);
+    free(where);
+    return c != NULL;
+}
+
 int outfile_claim_stem(const void *owner, const char *option, const char *path, char **why)
 {
     const char *slash = strrchr(path, '/');

@@ -2,6 +2,7 @@
 #pragma once
 /* outfile: the files that a run leaves behind. Their folders are made, and whether they can be
  * written is known before the test, not after it. */
+#include <stdbool.h>
 
 /* The folders that path lies in, as mkdir -p. 0, or -1 with errno set. */
 int outfile_make_folders(const char *path);
@@ -19,6 +20,8 @@ int outfile_claim(const void *owner, const char *option, const char *path, char 
 int outfile_claim_stem(const void *owner, const char *option, const char *path, char **why);
 /* Whatever that owner claimed is free again: it writes no more. */
 void outfile_release(const void *owner);
+/* Whether standard output is somebody's. */
+bool outfile_has_stdout(void);
 
 /* Makes the file anew with that text. 0, or an errno. */
 struct sbuf;

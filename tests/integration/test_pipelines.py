@@ -37,6 +37,23 @@ class Shopper(HttpUser):
             check(r, {"is <good> & fast": lambda r: r.ok})
         money.add(1.5), stock.add(-3), basket.add(-0.5), basket.add(12.25)
 '''
+BROKEN = '''
+from locust import HttpUser, constant, task
+from katydid import check
+class Shopper(HttpUser):
+    wait_time = constant(0)
+    @task
+    def look(self):
+        self.client.get("/api/products", name="/fine")
+        for words in ("no <b>", "other ]]> &", "no <b>", None):
+            with self.client.get("/api/products", name="/broken", catch_response=True) as r:
+                if words:
+                    r.failure(words)
+        check(True, {"good": lambda value: value})
+        with self.group("basket"):
+            for value in (True, False, False):
+                check(value, {"bad": lambda value: value})
+'''
 NASTY = 'half, 50%: <b>&"q"\']]>\x01\x1b\n::error::no\u00e9\U0001f600'
 
 
@@ -76,10 +93,27 @@ def test_junit_is_read_by_others(run):
                         "sum: count of money\n > 1": [], "avg of basket < 0": ["Failure"]}
     validity, = [case for case in seen["cases"] if case["classname"] == "katydid.validity"]
     assert [kind for kind, *_ in validity["outcome"]] in ([], ["Skipped"])
-    counts = {"failures": 2, "errors": 1, "skipped": 1 + len(validity["outcome"])}
-    assert seen["numbers"] == {"tests": 7, **counts} and seen["whole"] == {"tests": 7, "failures": 2, "errors": 1}
+    assert list(seen["suites"]) == ["validity", "thresholds", "checks", "endpoints"]
+    assert seen["suites"]["thresholds"] == {"tests": 6, "failures": 2, "errors": 1, "skipped": 1}
+    assert seen["whole"] == {name: sum(suite[name] for suite in seen["suites"].values()) for name in ("tests", "failures", "errors")}
     failed = next(case for case in seen["cases"] if case["name"] == "avg of basket < 0")
     assert failed["outcome"][0][1] == "threshold" and re.match(r"\d+\.\d+ EUR \(n=\d+\)", failed["outcome"][0][2])
+    assert next(case for case in seen["cases"] if case["name"].startswith("p95 of '</none>"))["outcome"][0][1] == "no-data"
+    assert seen["name"].startswith("katydid: ") and seen["properties"]["users"] == "2" and {"run", "host", "version"} <= seen["properties"].keys()
+    assert "Aggregated" in seen["out"] and "]]>" in seen["out"]
+
+
+def test_checks_and_rows_are_cases(server, tmp_path):
+    with locustfile(BROKEN) as file:
+        for more, kind, code in (("--exit-code-on-error", "0"), "Skipped", 0), (("--junit-checks",), "Failure", 1):
+            ended = run_katydid("-f", file, "-H", server.url, "--headless", "-u", 1, "-i", 1, *more, "--junit", "junit.xml", cwd=tmp_path)
+            assert ended.code == code, ended.describe()
+            seen = read("junit", tmp_path / "junit.xml")
+            cases = {(case["classname"], case["name"]): case["outcome"] for case in seen["cases"]}
+            assert cases["katydid.checks", "good"] == [] and cases["katydid.endpoints", "GET /fine"] == []
+            assert cases["katydid.checks", "basket / bad"] == [[kind, "check" if kind == "Failure" else None, "2 of 3 were false", None]]
+            (outcome, _, message, text), = cases["katydid.endpoints", "GET /broken"]
+            assert (outcome, message) == (kind, "3 of 4 requests failed") and text.splitlines() == ["2 times: CatchResponseError('no <b>')", "1 times: CatchResponseError('other ]]> &')"]
 
 
 def test_the_summary_is_what_its_schema_says(run):
@@ -281,9 +315,28 @@ def test_the_pipelines_of_the_documents_run(server, tmp_path, service):
     assert kept and all((tmp_path / path).exists() for path in kept), kept
     assert (tmp_path / "page.md").exists() == (service == "github")
     for path in Path(tmp_path).rglob("junit.xml"):
-        assert read("junit", path)["numbers"]["tests"] == 3
+        suites = read("junit", path)["suites"]
+        assert suites["thresholds"]["tests"] == 2 and suites["endpoints"]["tests"] >= 3 and suites["checks"]["tests"] == 1
     for path in Path(tmp_path).rglob("summary.json"):
         read("schema", path, SCHEMA)
+
+
+def test_build_servers_show_what_failed(server, tmp_path):
+    with locustfile(SHOPPER) as file:
+        words = ("-f", file, "-H", server.url, "--headless", "-u", 1, "-r", 1, "-t", 1, "--threshold", "count > 1e9", "--threshold", "p95 of '[no]|\n%' < 1s, warn")
+        azure = run_katydid(*words, env={"TF_BUILD": "True"})
+        city = run_katydid(*words, env={"TEAMCITY_VERSION": "2025.11"})
+        taken = run_katydid(*words, "--json", env={"TEAMCITY_VERSION": "2025.11"})
+    assert azure.code == city.code == 99, azure.describe()
+    issues = [line for line in azure.stdout.splitlines() if "Measurement not valid" not in line]
+    assert re.fullmatch(r"##vso\[task\.logissue type=error\]Threshold failed: count > 1e9: .*\(n=\d+\).*", issues[0]), azure.describe()
+    assert issues[1].startswith("##vso[task.logissue type=warning]Threshold without data: p95 of '[no]|"), azure.describe()
+    lines = city.stdout.splitlines()
+    assert all(re.fullmatch(r"##teamcity\[\w+( \w+='([^'|\[\]]|\|['|\[\]nr])*')+\]", line) for line in lines), city.describe()
+    assert lines[0].startswith("##teamcity[buildProblem description='Threshold failed: count > 1e9: ") and "'|[no|]||" in lines[1]
+    values = dict(re.fullmatch(r"##teamcity\[buildStatisticValue key='(\w+)' value='(\S+)'\]", line).groups() for line in lines if "Statistic" in line)
+    assert {"p50", "p95", "p99", "rps", "requests"} <= values.keys() and float(values["p95"]) > 0
+    assert json.loads(taken.stdout) and "##teamcity[" in taken.stderr, taken.describe()
 
 
 # ---- k6's summary ----

@@ -26,12 +26,16 @@ def junit(path):
     from junitparser import JUnitXml
     xmlschema.validate(path, str(HERE.with_name("junit.xsd")))
     root = JUnitXml.fromfile(path)
-    suite, = root
-    numbers = {name: getattr(suite, name) for name in ("tests", "failures", "errors", "skipped")}
+    suites = {suite.name: {name: getattr(suite, name) for name in ("tests", "failures", "errors", "skipped")} for suite in root}
+    for suite in root:
+        suite.update_statistics()
+        assert suites[suite.name] == {name: getattr(suite, name) for name in suites[suite.name]}, "the numbers are not those of the cases"
     cases = [{"name": case.name, "classname": case.classname, "time": case.time,
-              "outcome": [[type(one).__name__, one.type, one.message] for one in case.result]} for case in suite]
+              "outcome": [[type(one).__name__, one.type, one.message, one.text] for one in case.result]} for suite in root for case in suite]
     whole = {name: getattr(root, name) for name in ("tests", "failures", "errors")}
-    return {"name": suite.name, "timestamp": suite.timestamp, "time": suite.time, "numbers": numbers, "whole": whole, "cases": cases}
+    properties = {one.name: one.value for suite in root for one in suite.properties()}
+    return {"name": root.name, "suites": suites, "whole": whole, "cases": cases, "properties": properties,
+            "out": "".join(one.text for one in root._elem.iter("system-out"))}
 
 
 def schema(path, schema_path):
@@ -83,5 +87,14 @@ def hdrlog(path):
                                              for tag, one in sums.items()}}
 
 
+def hdrtexts(path):
+    """{name: (count, median)} of [[name, base64]…], added up."""
+    from hdrh.histogram import HdrHistogram
+    sums = {}
+    for name, text in json.loads(Path(path).read_text()):
+        sums.setdefault(name, HdrHistogram(1, 3_600_000_000, 2)).add(HdrHistogram.decode(text))
+    return {name: (one.get_total_count(), one.get_value_at_percentile(50)) for name, one in sums.items()}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml, "hdrlog": hdrlog, "grafana": grafana}[sys.argv[1]](*sys.argv[2:]), default=str))
+    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml, "hdrlog": hdrlog, "hdrtexts": hdrtexts, "grafana": grafana}[sys.argv[1]](*sys.argv[2:]), default=str))
