@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define POSTGRES_TAG 0x70677371u /* "pgsq" */
+#define COPY_BYTES 65536
 
 struct postgres {
     uint32_t tag; /* handle.h */
@@ -24,6 +25,22 @@ struct postgres {
 };
 
 /* ---- the address ------------------------------------------------------------------------- */
+
+/* One, or by commas one of each host, where nothing is the usual one. */
+static bool are_ports(const char *text)
+{
+    for (;;) {
+        const size_t len = strspn(text, "0123456789");
+        const long port = strtol(text, NULL, 10);
+        if (text[len] != ',' && text[len])
+            return false;
+        if (len > 5 || (len && (port < 1 || port > 65535)))
+            return false;
+        if (!text[len])
+            return true;
+        text += len + 1;
+    }
+}
 
 /* What libpq makes of it; a name alone is that of a database. */
 static char *refusal(const struct sink_spec *spec)
@@ -36,10 +53,13 @@ static char *refusal(const struct sink_spec *spec)
     char *why = list ? NULL
                      : sink_words(spec, "'%s' is no address: %.*s", target,
                                   (int)strcspn(cause ? cause : "", "\n"), cause ? cause : "");
-    for (const PQconninfoOption *o = list; o && o->keyword && !why; o++)
+    for (const PQconninfoOption *o = list; o && o->keyword && !why; o++) {
         if (!strcmp(o->keyword, "password") && o->val)
             why = sink_words(spec, "a password is not written here, where ps and logs show it: "
                                    "give password=@FILE, or set PGPASSWORD");
+        if (!strcmp(o->keyword, "port") && o->val && !are_ports(o->val))
+            why = sink_words(spec, "'%s' is no port: give a number from 1 to 65535", o->val);
+    }
     PQconninfoFree(list);
     PQfreemem(cause);
     return why;
@@ -161,38 +181,62 @@ static bool is_good(const PGresult *r)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 }
 
-static int send_all(PGconn *conn, const char *statements, uint64_t until)
+static int flush(PGconn *conn, uint64_t until)
 {
-    if (!PQsendQuery(conn, statements))
-        return -1;
     for (int left; (left = PQflush(conn)) != 0;)
         if (left < 0 || await(conn, POLLIN | POLLOUT, until) != 0 || !PQconsumeInput(conn))
             return -1;
     return 0;
 }
 
-/* The first answer that is an error, else the last one; NULL: none came. */
-static PGresult *ask(PGconn *conn, const char *statements, uint64_t until)
+static int send_rows(PGconn *conn, const struct postgres_order *o, uint64_t until)
 {
-    PGresult *kept = NULL, *more;
-    if (send_all(conn, statements, until) != 0)
+    for (size_t at = 0; at < o->rows_len;) {
+        const size_t left = o->rows_len - at, len = left < COPY_BYTES ? left : COPY_BYTES;
+        const int rc = PQputCopyData(conn, o->rows + at, (int)len);
+        if (rc < 0 || flush(conn, until) != 0)
+            return -1;
+        at += rc > 0 ? len : 0;
+    }
+    int rc;
+    while ((rc = PQputCopyEnd(conn, NULL)) == 0)
+        if (flush(conn, until) != 0)
+            return -1;
+    return rc < 0 ? -1 : flush(conn, until);
+}
+
+/* Until there is an answer, or an end of answers, to be read without waiting. */
+static int await_answer(PGconn *conn, uint64_t until)
+{
+    while (PQisBusy(conn))
+        if (await(conn, POLLIN, until) != 0 || !PQconsumeInput(conn))
+            return -1;
+    return 0;
+}
+
+/* The first answer that is an error, else the last one; NULL: none came. */
+static PGresult *ask(PGconn *conn, const struct postgres_order *o, uint64_t until)
+{
+    PGresult *kept = NULL, *more = NULL;
+    if (!PQsendQuery(conn, o->statements) || flush(conn, until) != 0)
         return NULL;
-    for (;;) {
-        while (PQisBusy(conn))
-            if (await(conn, POLLIN, until) != 0 || !PQconsumeInput(conn)) {
-                PQclear(kept);
-                return NULL;
-            }
+    while (await_answer(conn, until) == 0) {
         more = PQgetResult(conn);
         if (!more)
             return kept;
-        if (kept && !is_good(kept)) {
+        if (PQresultStatus(more) == PGRES_COPY_IN) {
+            PQclear(more);
+            if (send_rows(conn, o, until) != 0)
+                break;
+        } else if (kept && !is_good(kept)) {
             PQclear(more);
         } else {
             PQclear(kept);
             kept = more;
         }
     }
+    PQclear(kept);
+    return NULL;
 }
 
 static bool is_of(const char *text, const char *other)
@@ -227,39 +271,47 @@ static enum delivery judge(struct postgres *p, const PGresult *r, const char *on
     return !state || is_passing(state) ? DELIVERY_LATER : DELIVERY_REFUSED;
 }
 
-static enum delivery run_one(struct postgres *p, const char *statements, const char *once,
-                             uint64_t until, struct delivery_trouble *t)
+static enum delivery run_one(struct postgres *p, const struct postgres_order *o, uint64_t until,
+                             struct delivery_trouble *t)
 {
-    PGresult *r = ask(p->conn, statements, until);
+    PGresult *r = ask(p->conn, o, until);
     if (!r) {
         fail(p, clk_mono_ns() >= until, &t->why);
         return DELIVERY_LATER;
     }
-    const enum delivery d = judge(p, r, once, t);
+    const enum delivery d = judge(p, r, o->once, t);
     PQclear(r);
     return d;
 }
 
-enum delivery postgres_run(struct postgres *p, const char *statements, const char *once,
-                           double timeout_s, struct delivery_trouble *t)
+enum delivery postgres_run(struct postgres *p, const struct postgres_order *order, double timeout_s,
+                           struct delivery_trouble *t)
 {
     HANDLE_IS(p, POSTGRES_TAG);
     const uint64_t until = clk_mono_ns() + (uint64_t)(timeout_s * 1e9);
+    const struct postgres_order prepare = {.statements = p->prepare};
     enum delivery d = DELIVERY_LATER;
     for (bool is_old = p->conn != NULL;; is_old = false) {
         sbuf_clear(&t->why);
         if (dial(p, until, &t->why) != 0)
             return DELIVERY_LATER;
-        d = p->is_prepared ? DELIVERED : run_one(p, p->prepare, NULL, until, t);
+        d = p->is_prepared ? DELIVERED : run_one(p, &prepare, until, t);
         p->is_prepared = d == DELIVERED;
         if (d == DELIVERED)
-            d = run_one(p, statements, once, until, t);
+            d = run_one(p, order, until, t);
         if (!is_old || p->conn) /* else it broke since it was used last: with a new one, at once */
             return d;
     }
 }
 
 /* ---- literals ---------------------------------------------------------------------------- */
+
+/* The characters of it that are text, at most so many bytes. */
+static size_t clean_text(struct sbuf *clean, const char *text, size_t most)
+{
+    utf8_add_clean(clean, text, strlen(text));
+    return clean->len <= most ? clean->len : utf8_cut(clean->data, clean->len, most);
+}
 
 void postgres_add_text(struct sbuf *out, const char *text, size_t most)
 {
@@ -268,8 +320,7 @@ void postgres_add_text(struct sbuf *out, const char *text, size_t most)
         sbuf_adds(out, "NULL");
         return;
     }
-    utf8_add_clean(&clean, text, strlen(text));
-    const size_t len = clean.len <= most ? clean.len : utf8_cut(clean.data, clean.len, most);
+    const size_t len = clean_text(&clean, text, most);
     sbuf_adds(out, "E'");
     for (size_t i = 0; i < len; i++) {
         if (clean.data[i] == '\'' || clean.data[i] == '\\')
@@ -280,7 +331,25 @@ void postgres_add_text(struct sbuf *out, const char *text, size_t most)
     sbuf_fini(&clean);
 }
 
-void postgres_add_time(struct sbuf *out, double at)
+void postgres_copy_text(struct sbuf *out, const char *text, size_t most)
+{
+    static const char bad[] = "\t\n\r\\", as[] = "tnr\\";
+    struct sbuf clean = {0};
+    if (!text) {
+        sbuf_adds(out, "\\N");
+        return;
+    }
+    const size_t len = clean_text(&clean, text, most);
+    for (size_t i = 0; i < len; i++) {
+        const char *at = memchr(bad, clean.data[i], sizeof bad - 1);
+        if (at)
+            sbuf_addc(out, '\\');
+        sbuf_addc(out, at ? as[at - bad] : clean.data[i]);
+    }
+    sbuf_fini(&clean);
+}
+
+void postgres_copy_time(struct sbuf *out, double at)
 {
     char date[32];
     const double us = floor(at * 1e6 + 0.5);
@@ -288,5 +357,12 @@ void postgres_add_time(struct sbuf *out, double at)
     struct tm tm;
     gmtime_r(&second, &tm);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &tm);
-    sbuf_addf(out, "'%s.%06.0f+00'::timestamptz", date, us - (double)second * 1e6);
+    sbuf_addf(out, "%s.%06.0f+00", date, us - (double)second * 1e6);
+}
+
+void postgres_add_time(struct sbuf *out, double at)
+{
+    sbuf_addc(out, '\'');
+    postgres_copy_time(out, at);
+    sbuf_adds(out, "'::timestamptz");
 }

@@ -21,12 +21,21 @@ struct postgres *postgres_new(const struct sink_spec *spec, const char *prepare,
 void postgres_free(struct postgres *p); /* NULL is fine */
 
 int postgres_reach(struct postgres *p, double timeout_s, struct sbuf *why);
-/* All of the statements or none of them. Taken, too: `once`, a table of theirs, has the row already
- * that they begin with. */
-enum delivery postgres_run(struct postgres *p, const char *statements, const char *once,
-                           double timeout_s, struct delivery_trouble *t);
+/* All of the statements or none of them; `rows`, in the text form of COPY, are those of the one
+ * that says COPY … FROM STDIN. Taken, too: `once`, a table of theirs, has the row already that they
+ * begin with. */
+struct postgres_order {
+    const char *statements, *once;
+    const char *rows;
+    size_t rows_len;
+};
+enum delivery postgres_run(struct postgres *p, const struct postgres_order *order, double timeout_s,
+                           struct delivery_trouble *t);
 
 /* As a literal, with its quotes, at most so many bytes of it; NULL for NULL. */
 void postgres_add_text(struct sbuf *out, const char *text, size_t most);
 /* A time, of unix seconds, as a literal. */
 void postgres_add_time(struct sbuf *out, double at);
+/* The same as fields of a row of COPY. */
+void postgres_copy_text(struct sbuf *out, const char *text, size_t most);
+void postgres_copy_time(struct sbuf *out, double at);

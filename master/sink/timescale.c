@@ -21,6 +21,8 @@
 #define PUSHES "katydid_push"
 #define TEXT_MOST 4096
 #define PLAN_MOST 255 /* as the columns have it */
+#define ENV_MOST 10
+#define VERSION_MOST 36
 
 /* Made where they are not; two masters do it one after the other. Who may not make tables may use
  * those that are there. */
@@ -163,11 +165,11 @@ static void add_testrun(const struct timescale *db, const struct moment *m, stru
     sbuf_addf(sql, ",%u,", v->target_users ? v->target_users : 1);
     postgres_add_text(sql, description, TEXT_MOST);
     sbuf_addc(sql, ',');
-    postgres_add_text(sql, env ? env : "", 10);
+    postgres_add_text(sql, env ? env : "", 4 * ENV_MOST);
     sbuf_addc(sql, ',');
     postgres_add_text(sql, user_name(), 64);
     sbuf_addc(sql, ',');
-    postgres_add_text(sql, sink_get(db->spec, "test-version"), 36);
+    postgres_add_text(sql, sink_get(db->spec, "test-version"), 4 * VERSION_MOST);
     sbuf_adds(sql, " WHERE NOT EXISTS (SELECT FROM testrun WHERE id=");
     add_run(m, sql);
     sbuf_adds(sql, ");\n");
@@ -334,28 +336,54 @@ static void add_seconds(const struct timescale *db, const struct moment *m, stru
 
 /* ---- request ----------------------------------------------------------------------------- */
 
+struct row_writing {
+    struct sbuf rows, common; /* common: what all rows have */
+};
+
+/* In the order of the columns of add_requests. */
 static void add_row(void *arg, const struct timescale_row *r)
 {
-    struct sbuf *sql = arg;
-    const bool is_first = sql->len == 0;
-    sbuf_adds(sql, is_first ? "(" : ",\n(");
-    postgres_add_time(sql, r->at);
-    sbuf_addc(sql, ',');
-    postgres_add_text(sql, r->exception, TEXT_MOST);
-    sbuf_adds(sql, is_first ? "::text," : ",");
-    postgres_add_text(sql, r->name, TEXT_MOST);
-    sbuf_addc(sql, ',');
-    postgres_add_text(sql, r->method, TEXT_MOST);
-    sbuf_addf(sql, ",%" PRIu64 ",", at_most_int(r->bytes));
-    add_number(sql, r->ms);
-    sbuf_addf(sql, "%s,%d,%" PRIu64 ")", is_first ? "::double precision" : "", !r->exception,
-              at_most_int(r->weight));
+    struct row_writing *w = arg;
+    struct sbuf *out = &w->rows;
+    postgres_copy_time(out, r->at);
+    sbuf_addc(out, '\t');
+    sbuf_add(out, w->common.data, w->common.len);
+    postgres_copy_text(out, r->exception, TEXT_MOST);
+    sbuf_addc(out, '\t');
+    postgres_copy_text(out, r->name, TEXT_MOST);
+    sbuf_addc(out, '\t');
+    postgres_copy_text(out, r->method, TEXT_MOST);
+    sbuf_addc(out, '\t');
+    sbuf_add_u64(out, at_most_int(r->bytes));
+    sbuf_addc(out, '\t');
+    if (isfinite(r->ms))
+        sbuf_addf(out, "%.10g", r->ms);
+    else
+        sbuf_adds(out, "\\N");
+    sbuf_addf(out, "\t%d\t", !r->exception);
+    sbuf_add_u64(out, at_most_int(r->weight));
+    sbuf_addc(out, '\n');
 }
 
-/* What all rows have in common stands once. */
-static void add_requests(const struct timescale *db, const struct moment *m, struct sbuf *sql)
+static void add_common(const struct timescale *db, const struct moment *m, struct sbuf *out)
 {
-    struct sbuf rows = {0}, tags = {0};
+    struct sbuf tags = {0};
+    sink_add_tags(db->spec, m->s->view->run_id, add_tag, &tags);
+    sbuf_addc(&tags, '}');
+    postgres_copy_time(out, run_at(m));
+    sbuf_adds(out, "\t0\t");
+    postgres_copy_text(out, db->host, TEXT_MOST);
+    sbuf_addc(out, '\t');
+    postgres_copy_text(out, plan_of(db, m), PLAN_MOST);
+    sbuf_addf(out, "\t%d\t", (int)getpid());
+    postgres_copy_text(out, tags.data, TEXT_MOST);
+    sbuf_addc(out, '\t');
+    sbuf_fini(&tags);
+}
+
+static struct sbuf rows_of(const struct timescale *db, const struct moment *m)
+{
+    struct row_writing w = {0};
     const double seconds = seconds_of(m);
     const struct timescale_wish wish = {.s = m->s,
                                         .since = m->since,
@@ -364,26 +392,10 @@ static void add_requests(const struct timescale *db, const struct moment *m, str
                                         .run_at = run_at(m),
                                         .names = db->names,
                                         .most = (uint64_t)((double)db->rows * fmax(seconds, 1))};
-    timescale_rows(&wish, add_row, &rows);
-    if (!rows.len)
-        return;
-    sink_add_tags(db->spec, m->s->view->run_id, add_tag, &tags);
-    sbuf_addc(&tags, '}');
-    sbuf_adds(sql, "INSERT INTO request (\"time\",run_id,exception,greenlet_id,loadgen,name,"
-                   "request_type,response_length,response_time,success,testplan,pid,context,"
-                   "weight) SELECT v.at,");
-    add_run(m, sql);
-    sbuf_adds(sql, ",v.exception,0,");
-    postgres_add_text(sql, db->host, TEXT_MOST);
-    sbuf_adds(sql, ",v.name,v.method,v.bytes,v.ms,v.success,");
-    add_plan(db, m, sql);
-    sbuf_addf(sql, ",%d,", (int)getpid());
-    postgres_add_text(sql, tags.data, TEXT_MOST);
-    sbuf_adds(sql, "::jsonb,v.weight FROM (VALUES\n");
-    sbuf_add(sql, rows.data, rows.len);
-    sbuf_adds(sql, ") v(at,exception,name,method,bytes,ms,success,weight);\n");
-    sbuf_fini(&rows);
-    sbuf_fini(&tags);
+    add_common(db, m, &w.common);
+    timescale_rows(&wish, add_row, &w);
+    sbuf_fini(&w.common);
+    return w.rows;
 }
 
 /* ---- as a kind --------------------------------------------------------------------------- */
@@ -397,16 +409,29 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     add_events(db, m, sql);
     add_users(db, m, sql);
     add_seconds(db, m, sql);
-    add_requests(db, m, sql);
+    struct sbuf rows = rows_of(db, m);
+    if (rows.len)
+        sbuf_adds(sql, "COPY request (\"time\",run_id,greenlet_id,loadgen,testplan,pid,context,"
+                       "exception,name,request_type,response_length,response_time,success,weight) "
+                       "FROM STDIN;\n");
     if (m->is_end)
         add_end(m, sql);
+    sbuf_addc(sql, 0);
+    sbuf_add(sql, rows.data, rows.len);
+    sbuf_fini(&rows);
 }
 
+/* A parcel is statements with their NUL, and the rows of COPY. */
 static enum delivery deliver(void *self, const struct parcel *p, double timeout_s,
                              struct delivery_trouble *t)
 {
     const struct timescale *db = self;
-    return postgres_run(db->server, p->body.data, PUSHES, timeout_s, t);
+    const size_t len = strlen(p->body.data) + 1;
+    const struct postgres_order order = {.statements = p->body.data,
+                                         .once = PUSHES,
+                                         .rows = p->body.data + len,
+                                         .rows_len = p->body.len - len};
+    return postgres_run(db->server, &order, timeout_s, t);
 }
 
 static int reach(void *self, double timeout_s, struct sbuf *why)
@@ -421,10 +446,39 @@ static void close_it(void *self)
     free(db);
 }
 
+static size_t characters_of(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
+/* What does not fit its column would be cut there, unseen. */
+static char *check_columns(const struct sink_spec *spec)
+{
+    static const struct {
+        const char *key, *option, *column;
+        size_t most;
+    } texts[] = {{"testplan", "--override-plan-name", "testplan of request", PLAN_MOST},
+                 {"env", "--test-env", "env of testrun", ENV_MOST},
+                 {"test-version", "--test-version", "changeset_guid of testrun", VERSION_MOST}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *text = sink_get(spec, texts[i].key);
+        if (text && characters_of(text) > texts[i].most)
+            return sink_words(spec,
+                              "%s=%s (%s): the column %s has %zu characters at most: give a "
+                              "shorter one",
+                              texts[i].key, text, texts[i].option, texts[i].column, texts[i].most);
+    }
+    return NULL;
+}
+
 static int make(struct sink_spec *spec, struct output *out, char **why)
 {
     static const struct courier_kind kind = {pack, deliver, reach, close_it};
-    struct postgres *server = postgres_new(spec, PREPARE, why);
+    *why = check_columns(spec);
+    struct postgres *server = *why ? NULL : postgres_new(spec, PREPARE, why);
     if (!server) {
         sink_spec_free(spec);
         return -1;

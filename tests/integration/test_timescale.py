@@ -12,6 +12,7 @@ from harness import free_port, katydid, locustfile, run_katydid, target, wait_fo
 from postgres import postgres
 from receivers import user_of_rows
 
+ODD = "tab\t line\n back\\slash \\N \\. end\\"
 USER = user_of_rows("it's \\ \"é\"") + '''
     @task
     def fired(self):
@@ -156,6 +157,16 @@ def test_more_than_the_table_is_to_have_are_rows_with_a_weight(tmp_path):
         _, rows, _ = of_summary(tmp_path / "s.json")
         assert counted(server, "request") == counted(server, "request_second") == rows
         assert int(server.one("SELECT count(*) FROM request")) < sum(n for n, _ in rows.values())
+
+
+def test_texts_that_could_end_a_row_are_those_of_the_test(tmp_path):
+    with postgres() as server, target() as shop, locustfile(user_of_rows(ODD)) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 1, "-t", 2, "--exit-code-on-error", 0, "--summary", "s.json", "--out", f"timescale={server.address},testplan=a\\b\tc", cwd=tmp_path)
+        assert run.code == 0, run.describe()
+        _, rows, out = of_summary(tmp_path / "s.json")
+        assert (out["dropped"], out["last_error"]) == (0, "") and ODD in rows
+        assert counted(server, "request") == counted(server, "request_second") == rows
+        assert server.rows("SELECT DISTINCT testplan FROM request") == [{"testplan": "a\\b\tc"}]
 
 
 def test_tables_of_others_are_used_as_they_are(tmp_path):
