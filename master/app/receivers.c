@@ -118,9 +118,19 @@ static void set_word(json_t *table, const char *key, const char *value)
         json_object_set_new(table, key, json_string(value));
 }
 
+static bool is_port(const char *text)
+{
+    char *end;
+    const long port = strtol(text, &end, 10);
+    return *text >= '0' && *text <= '9' && !*end && port > 0 && port < 65536;
+}
+
 /* The options of locust-plugins, as --out timescale has them. */
 static int take_timescale(struct receivers *r, const struct options *o)
 {
+    if (o->pgport && *o->pgport && !is_port(o->pgport))
+        return say(
+            sbuf_words("--pgport: '%s' is no port: give a number from 1 to 65535", o->pgport));
     struct sbuf target = {0};
     json_t *table = json_pack("{s:s}", "kind", "timescale");
     add_word(&target, "host", o->pghost);
@@ -140,6 +150,23 @@ static int take_timescale(struct receivers *r, const struct options *o)
     json_decref(table);
     sbuf_fini(&target);
     return rc;
+}
+
+/* Where none are given. */
+static int give_buckets(struct receivers *r, const char *bounds)
+{
+    char *why = NULL;
+    bool is_good = sink_set_missing(r->scrape, "buckets", bounds, &why);
+    for (size_t i = 0; i < r->count && is_good; i++)
+        if (sink_get(r->specs[i], "buckets"))
+            is_good = sink_set_missing(r->specs[i], "buckets", bounds, &why);
+    if (is_good)
+        return 0;
+    free(why);
+    return say(
+        sbuf_words("--metrics-buckets: '%s' is no list of bounds: give seconds that rise, %d "
+                   "of them at most, such as 0.1/0.5/1",
+                   bounds, SINK_BOUNDS_MOST));
 }
 
 /* A locustfile that imports locust-plugins has that option too, and then its workers write. */
@@ -198,7 +225,7 @@ int receivers_open(struct master *m)
     r->scrape = sink_spec_text("prometheus", &why);
     r->scrape->tags = m->o->series_tags;
     r->scrape->test_id = m->o->test_id;
-    return rc;
+    return rc ? rc : give_buckets(r, m->o->metrics_buckets);
 }
 
 const char *receivers_scrape(const void *arg, const struct snapshot *s, const char *accept,

@@ -15,14 +15,12 @@
 
 enum text_format { FORMAT_TEXT, FORMAT_OPEN, FORMAT_PROTO, FORMATS };
 
-const double classic_bounds[CLASSIC_BOUNDS] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
-                                               0.5,   0.75, 1,     2.5,  5,     7.5, 10};
-
-void classic_counts(const struct hist *h, uint64_t counts[static CLASSIC_BOUNDS + 1])
+void classic_counts(const struct families *f, const struct hist *h,
+                    uint64_t counts[static SINK_BOUNDS_MOST + 1])
 {
-    for (size_t i = 0; i < CLASSIC_BOUNDS; i++)
-        counts[i] = hist_count_upto(h, (uint64_t)(classic_bounds[i] * 1e6));
-    counts[CLASSIC_BOUNDS] = h->count;
+    for (size_t i = 0; i < f->bound_count; i++)
+        counts[i] = hist_count_upto(h, (uint64_t)round(f->bounds[i] * 1e6));
+    counts[f->bound_count] = h->count;
 }
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -76,19 +74,21 @@ static void add_sample(const struct text *t, const struct family *family, const 
 static void add_histogram(const struct text *t, const struct family *family, const struct point *p,
                           const struct sbuf *labels)
 {
-    uint64_t counts[CLASSIC_BOUNDS + 1];
-    char bound[32];
-    classic_counts(sink_row_hist(p->row), counts);
-    for (size_t i = 0; i <= CLASSIC_BOUNDS; i++) {
-        if (i < CLASSIC_BOUNDS) /* OpenMetrics has floats there */
-            snprintf(bound, sizeof bound, "le=\"%g%s\"", classic_bounds[i],
-                     classic_bounds[i] == floor(classic_bounds[i]) && t->is_open ? ".0" : "");
+    const double *bounds = t->f->bounds;
+    const size_t last = t->f->bound_count;
+    uint64_t counts[SINK_BOUNDS_MOST + 1];
+    char bound[40];
+    classic_counts(t->f, sink_row_hist(p->row), counts);
+    for (size_t i = 0; i <= last; i++) {
+        if (i < last) /* OpenMetrics has floats there */
+            snprintf(bound, sizeof bound, "le=\"%.10g%s\"", bounds[i],
+                     bounds[i] == floor(bounds[i]) && t->is_open ? ".0" : "");
         else
             snprintf(bound, sizeof bound, "le=\"+Inf\"");
         add_sample(t, family, "_bucket", labels, bound, (double)counts[i]);
     }
     add_sample(t, family, "_sum", labels, NULL, (double)p->row->sum_us / 1e6);
-    add_sample(t, family, "_count", labels, NULL, (double)counts[CLASSIC_BOUNDS]);
+    add_sample(t, family, "_count", labels, NULL, (double)counts[last]);
 }
 
 static void add_summary(const struct text *t, const struct family *family, const struct point *p,
@@ -185,14 +185,14 @@ static void put_time(struct sbuf *b, unsigned field, double at)
     pb_close(b, stamp);
 }
 
-static void put_buckets(struct sbuf *b, const struct hist *h)
+static void put_buckets(struct sbuf *b, const struct families *f, const struct hist *h)
 {
-    uint64_t counts[CLASSIC_BOUNDS + 1];
-    classic_counts(h, counts);
-    for (size_t i = 0; i <= CLASSIC_BOUNDS; i++) {
+    uint64_t counts[SINK_BOUNDS_MOST + 1];
+    classic_counts(f, h, counts);
+    for (size_t i = 0; i <= f->bound_count; i++) {
         const size_t bucket = pb_open(b, 3);
         pb_uint(b, 1, counts[i]);
-        pb_double(b, 2, i < CLASSIC_BOUNDS ? classic_bounds[i] : (double)INFINITY);
+        pb_double(b, 2, i < f->bound_count ? f->bounds[i] : (double)INFINITY);
         pb_close(b, bucket);
     }
 }
@@ -208,7 +208,7 @@ static void put_histogram(struct sbuf *b, const struct families *f, const struct
     const size_t at = pb_open(b, 7);
     pb_uint(b, 1, sink_row_hist(p->row)->count);
     pb_double(b, 2, (double)p->row->sum_us / 1e6);
-    put_buckets(b, sink_row_hist(p->row));
+    put_buckets(b, f, sink_row_hist(p->row));
     native_put(b, &fields, sink_row_hist(p->row));
     put_time(b, 15, f->started_at);
     pb_close(b, at);

@@ -7,8 +7,6 @@
 /* The form that this Accept header wants most (NULL: text). Returns its content type. */
 const char *exposition_write(const struct snapshot *s, const struct sink_spec *spec,
                              const char *accept, struct sbuf *out);
-/* Bounds of the classic histograms, in seconds; without +Inf. */
-#define CLASSIC_BOUNDS 14
-extern const double classic_bounds[CLASSIC_BOUNDS];
-/* The requests up to each bound, and all of them behind it. */
-void classic_counts(const struct hist *h, uint64_t counts[static CLASSIC_BOUNDS + 1]);
+/* The requests up to each of the classic bounds, and all of them behind it. */
+void classic_counts(const struct families *f, const struct hist *h,
+                    uint64_t counts[static SINK_BOUNDS_MOST + 1]);

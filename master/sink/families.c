@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/sink/families.h"
+#include "master/sink/k6_rows.h"
 #include "common/metric/failure_kind.h"
 #include <jansson.h>
 #include <math.h>
@@ -324,6 +325,7 @@ static size_t start(struct families *f, const struct snapshot *s, const struct s
 {
     const size_t names = (size_t)sink_number(spec, "names");
     *f = (struct families){.started_at = s->stats.started_at, .now = s->view->now};
+    f->bound_count = sink_bounds(spec, "buckets", f->bounds);
     sink_rows_init(&f->run, s, NULL, names);
     add_common(f, s, spec);
     return names;
@@ -347,21 +349,50 @@ void families_init(struct families *f, const struct snapshot *s, const struct si
 
 /* ---- as k6 has it ------------------------------------------------------------------------ */
 
-static void add_k6_rows(struct families *f)
+/* The next row that k6 counts as one of that kind; row_count: there is none. */
+static size_t next_k6(const struct families *f, size_t i, enum k6_row kind)
 {
-    ROWS(f, "k6_http_reqs", requests, "Finished requests");
-    begin(f, "k6_http_req_failed_rate", FAMILY_GAUGE, "", "Share of failed requests");
-    for (size_t i = 0; i < f->run.row_count; i++) {
+    while (i < f->run.row_count && k6_row_of(f->run.rows[i].method) != kind)
+        i++;
+    return i;
+}
+
+static void add_k6_times(struct families *f, enum k6_row kind)
+{
+    begin(f, own(f, sbuf_words("k6_%s", k6_names_of(kind)->duration)), FAMILY_HISTOGRAM, "seconds",
+          "Response times");
+    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.row_count; i++) {
+        add_point(f, NAN)->row = &f->run.rows[i];
+        label_row(f, &f->run.rows[i]);
+    }
+}
+
+static void add_k6_counts(struct families *f, enum k6_row kind)
+{
+    const struct k6_names *names = k6_names_of(kind);
+    if (!names->count)
+        return;
+    begin(f, own(f, sbuf_words("k6_%s", names->count)), FAMILY_COUNTER, "", "Finished requests");
+    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.row_count; i++) {
+        add_point(f, (double)f->run.rows[i].requests);
+        label_row(f, &f->run.rows[i]);
+    }
+    begin(f, own(f, sbuf_words("k6_%s_rate", names->failed)), FAMILY_GAUGE, "",
+          "Share of failed requests");
+    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.row_count; i++) {
         const struct sink_row *r = &f->run.rows[i];
         if (!r->requests)
             continue;
         add_point(f, (double)r->failures / (double)r->requests);
         label_row(f, r);
     }
-    begin(f, "k6_http_req_duration", FAMILY_HISTOGRAM, "seconds", "Response times");
-    for (size_t i = 0; i < f->run.row_count; i++) {
-        add_point(f, NAN)->row = &f->run.rows[i];
-        label_row(f, &f->run.rows[i]);
+}
+
+static void add_k6_rows(struct families *f)
+{
+    for (enum k6_row kind = 0; kind < K6_ROWS; kind++) {
+        add_k6_counts(f, kind);
+        add_k6_times(f, kind);
     }
 }
 
@@ -389,6 +420,22 @@ static void add_k6_trend(struct families *f, const char *metric, const struct se
     add_k6_one(f, own(f, sbuf_words("k6_%s_avg", metric)), FAMILY_GAUGE, r->mean / 1000);
 }
 
+/* What k6 counts of WebSockets and streams of gRPC. Rows of a metric are neighbours. */
+static void add_k6_protocol(struct families *f, const struct series_list *l, size_t i)
+{
+    const struct series_row *r = &l->rows[i];
+    const bool is_first = i == 0 || strcmp(l->rows[i - 1].metric, r->metric) != 0;
+    const bool is_whole = r->tag_count == 0 && !r->is_other;
+    if (r->kind == METRIC_TREND && is_whole)
+        add_k6_trend(f, r->metric, r);
+    if (r->kind != METRIC_COUNTER)
+        return;
+    if (is_first)
+        begin(f, own(f, sbuf_words("k6_%s", r->metric)), FAMILY_COUNTER, "", "As k6 has it");
+    add_point(f, r->sum);
+    label_series(f, r);
+}
+
 static void add_k6_series(struct families *f, const struct series_list *l)
 {
     begin(f, "k6_checks_rate", FAMILY_GAUGE, "", "Share of checks that passed");
@@ -404,6 +451,8 @@ static void add_k6_series(struct families *f, const struct series_list *l)
             add_k6_one(f, "k6_iterations", FAMILY_COUNTER, r->sum);
         if (is_whole && !strcmp(r->metric, "iteration_duration"))
             add_k6_trend(f, r->metric, r);
+        if (!strncmp(r->metric, "ws_", 3) || !strncmp(r->metric, "grpc_", 5))
+            add_k6_protocol(f, l, i);
     }
 }
 

@@ -40,6 +40,8 @@ struct families {
     size_t label_count, label_cap;
     struct label *common; /* of every point: testid, and the run's tags */
     size_t common_count;
+    double bounds[SINK_BOUNDS_MOST]; /* of classic histograms, in seconds; without +Inf */
+    size_t bound_count;
     char **texts; /* owned: labels and names that were made */
     size_t text_count, text_cap;
     double started_at, now; /* unix seconds */

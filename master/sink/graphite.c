@@ -4,6 +4,7 @@
  * be the step of its storage schema. */
 #include "common/base/mem.h"
 #include "master/sink/courier.h"
+#include "master/sink/graphite_jmeter.h"
 #include "master/sink/sink_rows.h"
 #include "master/sink/socket.h"
 #include <ctype.h>
@@ -18,6 +19,8 @@ struct graphite {
     const struct sink_spec *spec;
     struct socket_to *to;
     size_t names;
+    bool is_jmeter;
+    const char *prefix;
     int64_t last_at; /* unix seconds: two points of one would be one */
 };
 
@@ -93,7 +96,7 @@ static void add_row(struct paths *p, const struct place *of, const struct sink_r
 static void begin(struct paths *p, const struct graphite *g, const struct moment *m)
 {
     const char *test = g->spec->test_id ? g->spec->test_id : m->s->view->run_id;
-    sbuf_addf(&p->prefix, "%s.", sink_get(g->spec, "prefix"));
+    sbuf_addf(&p->prefix, "%s.", g->prefix);
     if (!p->is_tagged) {
         add_node(&p->prefix, test);
         sbuf_addc(&p->prefix, '.');
@@ -115,6 +118,10 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     g->last_at = at;
     struct paths p = {
         .out = &parcels_add(out, 0)->body, .is_tagged = sink_is(g->spec, "tags"), .at = at};
+    if (g->is_jmeter) {
+        graphite_add_jmeter(p.out, g->prefix, m, g->names, at);
+        return;
+    }
     begin(&p, g, m);
     sink_rows_init(&f, m->s, m->since, g->names);
     add_row(&p, &(struct place){"total", NULL, NULL}, &f.total, seconds);
@@ -163,13 +170,23 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
         return -1;
     }
     struct graphite *g = mem_zalloc(sizeof *g);
-    *g = (struct graphite){.spec = spec, .to = to, .names = (size_t)sink_number(spec, "names")};
+    const char *prefix = sink_get(spec, "prefix");
+    const bool is_jmeter = sink_is_word(spec, "schema", "jmeter");
+    *g = (struct graphite){.spec = spec,
+                           .to = to,
+                           .names = (size_t)sink_number(spec, "names"),
+                           .is_jmeter = is_jmeter,
+                           .prefix = prefix      ? prefix
+                                     : is_jmeter ? "jmeter"
+                                                 : "katydid"};
     *out = courier_output(&kind, g, spec);
     return 0;
 }
 
 static const struct sink_key KEYS[] = {
-    {"prefix", SINK_TEXT, "katydid", NULL, "what all paths begin with"},
+    {"prefix", SINK_TEXT, NULL, NULL, "what all paths begin with; katydid, or jmeter, by itself"},
+    {"schema", SINK_CHOICE, "katydid", "katydid jmeter",
+     "paths: ours, or those of JMeter's listener for Graphite, for its dashboards"},
     {"tags", SINK_FLAG, "no", NULL, "tags instead of nodes, for carbon from 1.1 on"},
     SINK_KEYS("1s"),
 };

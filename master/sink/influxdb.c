@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "master/sink/sink_rows.h"
 #include "master/sink/happened.h"
+#include "master/sink/hdr_text.h"
 #include "master/sink/http_post.h"
 #include "master/sink/influxdb_lines.h"
 #include <inttypes.h>
@@ -22,6 +23,7 @@ struct influxdb {
     char *path, *database;
     bool is_gzip, is_created; /* version 1: the database was asked for */
     bool is_k6;               /* by k6's names */
+    bool has_hdr;
     size_t names, points;
 };
 
@@ -41,6 +43,12 @@ static void add_times(struct lines *l, const struct sink_row *r)
     line_real(l, "max", (double)r->max_us / 1000);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
         line_real(l, of[i].key, sink_row_quantile_ms(r, of[i].share));
+    if (l->has_hdr) {
+        struct sbuf text = {0};
+        hdr_text_add(&text, sink_row_hist(r));
+        line_text(l, "hdr", text.data);
+        sbuf_fini(&text);
+    }
 }
 
 /* name: of the row, or NULL for the total. */
@@ -178,7 +186,7 @@ static void add_all(struct lines *l, size_t names)
 static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     struct influxdb *db = self;
-    struct lines l = {.out = out, .m = m, .is_gzip = db->is_gzip};
+    struct lines l = {.out = out, .m = m, .is_gzip = db->is_gzip, .has_hdr = db->has_hdr};
     sink_add_tags(db->spec, m->s->view->run_id, line_tag, &l.tags);
     if (m->is_first)
         add_mark(&l, "start");
@@ -312,6 +320,7 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
                             .database = database,
                             .is_gzip = sink_is(spec, "gzip"),
                             .is_k6 = sink_is_word(spec, "schema", "k6"),
+                            .has_hdr = sink_is(spec, "histogram"),
                             .names = (size_t)sink_number(spec, "names"),
                             .points = (size_t)sink_number(spec, "points")};
     set_headers(db);
@@ -328,6 +337,8 @@ static const struct sink_key KEYS[] = {
     {"gzip", SINK_FLAG, "yes", NULL, "compress what is sent"},
     {"schema", SINK_CHOICE, "katydid", "katydid k6",
      "names of measurements and fields: ours, or those that k6's own dashboards look for"},
+    {"histogram", SINK_FLAG, "no", NULL,
+     "a field hdr as well: all response times of the row and push, as HdrHistogram's base64"},
     {"points", SINK_NUMBER, "20", "1 1000",
      "of schema=k6: response times of a row and push, which stand for all of them"},
     SINK_KEYS("1s"),

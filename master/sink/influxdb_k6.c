@@ -8,6 +8,7 @@
  * Points of one series need times of their own: they are spread over the time of the push. */
 #include "master/sink/sink_rows.h"
 #include "master/sink/influxdb_lines.h"
+#include "master/sink/k6_rows.h"
 #include <math.h>
 #include <string.h>
 
@@ -27,14 +28,14 @@ static void add_value(struct lines *l, const char *metric, double value)
     line_end(l);
 }
 
-static void add_times(struct lines *l, const struct sink_row *r, size_t most)
+static void add_times(struct lines *l, const char *metric, const struct sink_row *r, size_t most)
 {
     const uint64_t all = sink_row_hist(r)->count;
     const size_t count = all < most ? (size_t)all : most;
     const double span = fmax(influxdb_seconds(l->m), (double)count / 1e3);
     for (size_t i = 0; i < count; i++) {
         const double share = ((double)i + 0.5) / (double)count;
-        begin(l, "http_req_duration", r);
+        begin(l, metric, r);
         line_real(l, "value", sink_row_quantile_ms(r, share));
         line_end_at(l, l->m->at - span * (1 - share));
     }
@@ -42,16 +43,19 @@ static void add_times(struct lines *l, const struct sink_row *r, size_t most)
 
 static void add_row(struct lines *l, const struct sink_row *r, size_t points)
 {
+    const struct k6_names *names = k6_names_of(k6_row_of(r->method));
     if (r->requests == 0)
         return;
-    begin(l, "http_reqs", r);
-    line_real(l, "value", (double)r->requests);
-    line_end(l);
-    begin(l, "http_req_failed", r);
-    line_real(l, "value", (double)r->failures / (double)r->requests);
-    line_whole(l, "count", r->requests);
-    line_end(l);
-    add_times(l, r, points);
+    if (names->count) {
+        begin(l, names->count, r);
+        line_real(l, "value", (double)r->requests);
+        line_end(l);
+        begin(l, names->failed, r);
+        line_real(l, "value", (double)r->failures / (double)r->requests);
+        line_whole(l, "count", r->requests);
+        line_end(l);
+    }
+    add_times(l, names->duration, r, points);
 }
 
 /* Of all requests: their parts are not known by row. */

@@ -13,6 +13,7 @@ struct lines { /* of a push */
     size_t count;
     struct sbuf tags; /* of every line, behind the line's own: those are few */
     bool is_gzip, has_field;
+    bool has_hdr; /* histograms are fields, too */
 };
 
 void line_begin(struct lines *l, const char *measurement);

@@ -5,6 +5,7 @@
 #include "common/base/thread.h"
 #include "common/base/sbuf.h"
 #include "master/sink/exposition.h"
+#include "master/sink/http_post.h"
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -53,6 +54,12 @@ static void take(struct scraped *p, const struct snapshot *s)
     snapshot_unref(old);
 }
 
+static bool takes_gzip(const char *accepted)
+{
+    const char *at = accepted ? strstr(accepted, "gzip") : NULL;
+    return at && strncmp(at, "gzip;q=0", 8) != 0;
+}
+
 static void answer(struct evhttp_request *r, void *arg)
 {
     struct scraped *p = arg;
@@ -66,6 +73,10 @@ static void answer(struct evhttp_request *r, void *arg)
     const char *type = exposition_write(s, p->spec, evhttp_find_header(in, "Accept"), &out);
     snapshot_unref(s);
     evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Type", type);
+    if (takes_gzip(evhttp_find_header(in, "Accept-Encoding"))) {
+        http_gzip(&out);
+        evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Encoding", "gzip");
+    }
     struct evbuffer *body = evbuffer_new();
     evbuffer_add(body, out.data, out.len);
     evhttp_send_reply(r, 200, "OK", body);
@@ -194,6 +205,7 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
 }
 
 static const struct sink_key KEYS[] = {
+    SINK_CLASSIC_KEY,
     {"names", SINK_NUMBER, SINK_NAMES_MOST, "1 100000",
      "rows with a name of their own; the others are sent as one, (other)"},
 };

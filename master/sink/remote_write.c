@@ -222,17 +222,17 @@ static void put_series(struct push *p, const struct family *family, const struct
 
 static void put_classic(struct push *p, const struct family *family, const struct point *of)
 {
-    uint64_t counts[CLASSIC_BOUNDS + 1];
+    const size_t last = p->f->bound_count;
+    uint64_t counts[SINK_BOUNDS_MOST + 1];
     char bound[32];
-    classic_counts(sink_row_hist(of->row), counts);
-    for (size_t i = 0; i <= CLASSIC_BOUNDS; i++) {
-        snprintf(bound, sizeof bound, i < CLASSIC_BOUNDS ? "%g" : "+Inf",
-                 i < CLASSIC_BOUNDS ? classic_bounds[i] : 0);
+    classic_counts(p->f, sink_row_hist(of->row), counts);
+    for (size_t i = 0; i <= last; i++) {
+        snprintf(bound, sizeof bound, i < last ? "%.10g" : "+Inf", i < last ? p->f->bounds[i] : 0);
         put_series(p, family, of, "_bucket", &(struct label){"le", bound}, (double)counts[i],
                    false);
     }
     put_series(p, family, of, "_sum", NULL, (double)of->row->sum_us / 1e6, false);
-    put_series(p, family, of, "_count", NULL, (double)counts[CLASSIC_BOUNDS], false);
+    put_series(p, family, of, "_count", NULL, (double)counts[last], false);
 }
 
 static void put_gauges(struct push *p, const struct family *family, const struct point *of)
@@ -431,6 +431,7 @@ static const struct sink_key KEYS[] = {
     {"schema", SINK_CHOICE, "katydid", "katydid k6",
      "names of the series: ours, or those that k6's own dashboards look for"},
     {"prefix", SINK_TEXT, NULL, NULL, "what names begin with, in place of katydid_"},
+    SINK_CLASSIC_KEY,
     {"token", SINK_SECRET, NULL, "KATYDID_OUT_TOKEN", "for Authorization: Bearer"},
     {"aws-region", SINK_TEXT, NULL, NULL,
      "of Amazon Managed Service for Prometheus: signed by the keys in AWS_ACCESS_KEY_ID, "

@@ -16,7 +16,8 @@ enum sink_value {
     SINK_NUMBER, /* allowed: the least and the most */
     SINK_SPAN,   /* seconds: 200ms, 5s, 1m; allowed likewise, in seconds */
     SINK_FLAG,   /* yes or no; without a value: yes */
-    SINK_CHOICE  /* allowed: the words, by spaces */
+    SINK_CHOICE, /* allowed: the words, by spaces */
+    SINK_BOUNDS  /* numbers above 0 that rise, by spaces or slashes; at most SINK_BOUNDS_MOST */
 };
 
 struct sink_key {
@@ -72,6 +73,14 @@ struct sink_kind {
             "rows with a name of their own; the others are sent as one, (other)"                   \
     }
 
+/* The list of the semantic conventions of HTTP; without +Inf. */
+#define SINK_CLASSIC_KEY                                                                           \
+    {                                                                                              \
+        "buckets", SINK_BOUNDS, "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10",    \
+            NULL,                                                                                  \
+            "bounds of classic histograms in seconds, by spaces or slashes; or --metrics-buckets"  \
+    }
+
 /* What was asked for, as the name and the text of one that is. NULL, and *why. */
 struct sink_spec *sink_spec_text(const char *text, char **why);
 /* A table {kind, target, key: value}, or a text as above. source: where it stands, for *why. */
@@ -83,6 +92,9 @@ bool sink_set_missing(struct sink_spec *spec, const char *key, const char *value
 
 const char *sink_get(const struct sink_spec *spec, const char *key); /* NULL: not given */
 double sink_number(const struct sink_spec *spec, const char *key);   /* spans: seconds */
+#define SINK_BOUNDS_MOST 50
+size_t sink_bounds(const struct sink_spec *spec, const char *key,
+                   double bounds[static SINK_BOUNDS_MOST]);
 bool sink_is(const struct sink_spec *spec, const char *key); /* a flag; or a choice's word */
 bool sink_is_word(const struct sink_spec *spec, const char *key, const char *word);
 

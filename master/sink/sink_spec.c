@@ -127,6 +127,22 @@ static double read_number(const struct sink_key *key, const char *text)
     return end != text && !*end ? number : -1;
 }
 
+/* How many; 0: it is no such list. */
+static size_t read_bounds(const char *text, double bounds[static SINK_BOUNDS_MOST])
+{
+    size_t count = 0;
+    for (text += strspn(text, " /"); *text; text += strspn(text, " /")) {
+        char *end;
+        const double bound = strtod(text, &end);
+        if (end == text || (*end && !strchr(" /", *end)) || count == SINK_BOUNDS_MOST ||
+            !(bound > (count ? bounds[count - 1] : 0)) || bound > 1e6)
+            return 0;
+        bounds[count++] = bound;
+        text = end;
+    }
+    return count;
+}
+
 static bool is_word_of(const char *list, const char *word)
 {
     const size_t len = strlen(word);
@@ -172,6 +188,13 @@ static char *check_value(const struct sink_spec *spec, const struct sink_key *ke
                                            "%s: a secret is not written here, where ps and logs "
                                            "show it: give %s=@FILE, or set %s",
                                            key->name, key->name, key->allowed);
+    case SINK_BOUNDS:
+        return read_bounds(text, (double[SINK_BOUNDS_MOST]){0})
+                   ? NULL
+                   : sink_words(spec,
+                                "%s=%s: give seconds that rise, %d of them at most, such as "
+                                "0.1/0.5/1",
+                                key->name, text, SINK_BOUNDS_MOST);
     case SINK_TEXT:
         break;
     }
@@ -345,9 +368,33 @@ struct sink_spec *sink_spec_text(const char *text, char **why)
     return spec ? finish(spec, rc, why) : NULL;
 }
 
-/* A text, number or boolean of JSON as it would be written. NULL: it is something else. */
+static char *plain(const json_t *value);
+
+/* Of numbers, by spaces. */
+static char *plain_list(const json_t *list)
+{
+    struct sbuf text = {0};
+    size_t i;
+    const json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        char *word = json_is_number(one) ? plain(one) : NULL;
+        if (!word) {
+            sbuf_fini(&text);
+            return NULL;
+        }
+        sbuf_addf(&text, "%s%s", i ? " " : "", word);
+        free(word);
+    }
+    return text.data ? sbuf_take(&text) : NULL;
+}
+
+/* A text, number, list of numbers or boolean of JSON as it would be written. NULL: it is something
+ * else. */
 static char *plain(const json_t *value)
 {
+    if (json_is_array(value))
+        return plain_list(value);
     if (json_is_string(value))
         return mem_strdup(json_string_value(value));
     if (json_is_boolean(value))
@@ -410,6 +457,13 @@ double sink_number(const struct sink_spec *spec, const char *key)
     return text ? read_number(&spec->kind->keys[find_key(spec->kind, key)], text) : 0;
 }
 
+size_t sink_bounds(const struct sink_spec *spec, const char *key,
+                   double bounds[static SINK_BOUNDS_MOST])
+{
+    const char *text = sink_get(spec, key);
+    return text ? read_bounds(text, bounds) : 0;
+}
+
 bool sink_is(const struct sink_spec *spec, const char *key)
 {
     const char *text = sink_get(spec, key);
@@ -427,8 +481,9 @@ bool sink_is_word(const struct sink_spec *spec, const char *key, const char *wor
 static void help_key(struct sbuf *out, const struct sink_key *key)
 {
     static const char *const shapes[] = {
-        [SINK_TEXT] = "TEXT", [SINK_SECRET] = "@FILE", [SINK_NUMBER] = "N",
-        [SINK_SPAN] = "TIME", [SINK_FLAG] = "yes|no",  [SINK_CHOICE] = NULL};
+        [SINK_TEXT] = "TEXT",    [SINK_SECRET] = "@FILE", [SINK_NUMBER] = "N",
+        [SINK_SPAN] = "TIME",    [SINK_FLAG] = "yes|no",  [SINK_CHOICE] = NULL,
+        [SINK_BOUNDS] = "N/N..."};
     struct sbuf left = {0};
     sbuf_addf(&left, "%s=", key->name);
     for (const char *p = key->value == SINK_CHOICE ? key->allowed : shapes[key->value]; *p; p++)

@@ -2,6 +2,7 @@
 """--out: what receivers get is what the target saw, and none of them delays the run."""
 
 import contextlib
+import gzip
 import json
 import math
 import os
@@ -13,6 +14,7 @@ import pytest
 
 import receivers
 from harness import free_port, get, katydid, locustfile, run_katydid, target, wait_for
+from read_outputs import read
 from receivers import user_of_rows
 
 USER = user_of_rows("a b,c=d|e")
@@ -248,6 +250,89 @@ def test_points_have_the_names_of_k6s_dashboards(tmp_path):
         assert {"vus", "http_req_waiting", "http_req_blocked", "data_sent"} <= {metric for metric, _ in points}
 
 
+MIXED = '''
+from locust import HttpUser, constant, task
+class Shopper(HttpUser):
+    wait_time = constant(0.05)
+    @task
+    def all(self):
+        self.client.get("/")
+        for kind in ("grpc", "WS"):
+            self.environment.events.request.fire(request_type=kind, name=kind, response_time=12, response_length=7, exception=None)
+'''
+
+
+def test_what_is_not_http_is_in_no_http_reqs(tmp_path):
+    with target() as shop, locustfile(MIXED) as file, receivers.http_receiver() as influx, receivers.http_receiver() as remote:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 1, "-t", 2, "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url},schema=k6", "--out", f"remote-write={remote.url}/w,version=1,schema=k6,interval=1s")
+    assert run.code == 0, run.describe()
+    requests = {row["name"]: row["requests"] for row in json.loads((tmp_path / "s.json").read_text())["rows"]}
+    points = [one for path, _, body in influx.pushes if "write" in path for one in receivers.influx(body)]
+    names = {}
+    for metric, tags, _, _ in points:
+        names.setdefault(tags.get("name"), set()).add(metric)
+    assert names["/"] == {"http_reqs", "http_req_failed", "http_req_duration"}
+    assert names["grpc"] == {"grpc_req_duration"} and names["WS"] == {"reqs", "req_failed", "req_duration"}
+    assert total((tags["name"], values["value"]) for metric, tags, values, _ in points if metric == "http_reqs") == {"/": requests["/"]}
+    last = {(labels["__name__"], labels.get("name")): samples[0][1] for _, _, body in remote.pushes for labels, samples, _ in receivers.remote_write_1(body) if not math.isnan(samples[0][1])}
+    assert {name for name, row in last if row == "grpc"} == {f"k6_grpc_req_duration_{stat}" for stat in ("med", "p90", "p95", "p99", "avg", "min", "max", "count", "sum")}
+    assert {row: value for (name, row), value in last.items() if name == "k6_http_reqs_total"} == {"/": requests["/"]}
+    assert last["k6_reqs_total", "WS"] == requests["WS"] and abs(last["k6_grpc_req_duration_p95", "grpc"] - 0.012) < 2e-4
+
+
+def test_buckets_are_those_that_were_asked_for(tmp_path):
+    port, page = free_port(), free_port()
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as remote:
+        with katydid("-f", file, "-H", shop.url, "--autostart", "--web-port", page, "--exit-code-on-error", 0, "--metrics-buckets", "0.5 2 60", "--out", f"prometheus=:{port},buckets=0.001/30", "--out", f"remote-write={remote.url}/w,version=1,interval=1s") as run:
+            def bounds(url):
+                try:
+                    lines = get(url).decode().splitlines()
+                except OSError:
+                    return None
+                return {line.split('le="')[1].split('"')[0] for line in lines if line.startswith("katydid_request_duration_seconds_bucket")}
+            assert wait_for(lambda: bounds(f"http://127.0.0.1:{port}/metrics"), "a scrape") == {"0.001", "30", "+Inf"}
+            assert wait_for(lambda: bounds(f"http://127.0.0.1:{page}/metrics"), "a scrape of the page") == {"0.5", "2", "60", "+Inf"}
+            packed = gzip.decompress(get(f"http://127.0.0.1:{port}/metrics", **{"Accept-Encoding": "gzip"})).decode()
+            assert 'le="0.001"' in packed
+            wait_for(lambda: remote.pushes, "a push")
+            run.signal(15)
+            assert run.wait() == 0, run.describe()
+    assert {labels["le"] for _, _, body in remote.pushes for labels, _, _ in receivers.remote_write_1(body) if labels["__name__"] == "katydid_request_duration_seconds_bucket"} == {"0.5", "2", "60", "+Inf"}
+
+
+def test_graphite_has_the_paths_of_jmeter(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.tcp_receiver() as (carbon, carbon_end):
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 3, "--exit-code-on-error", 0, "--summary", tmp_path / "s.json", "--out", f"graphite=127.0.0.1:{carbon},schema=jmeter")
+        lines = carbon_end()
+    assert run.code == 0, run.describe()
+    summary = json.loads((tmp_path / "s.json").read_text())
+    sums, paths = {}, set()
+    for line in lines:
+        path, value, _ = line.split(" ")
+        sums[path] = sums.get(path, 0) + float(value)
+        paths.add(path)
+    rows = {"GET-/": "/", "POST-a-b,c=d|e": "a b,c=d|e", "GET-fails": "fails"}
+    for node, row in [("all", summary["total"])] + [(node, next(row for row in summary["rows"] if row["name"] == name)) for node, name in rows.items()]:
+        assert sums[f"jmeter.{node}.a.count"] == row["requests"] == sums[f"jmeter.{node}.h.count"]
+        assert sums[f"jmeter.{node}.ko.count"] == row["failures"] and sums[f"jmeter.{node}.ok.count"] == row["requests"] - row["failures"]
+        assert sums[f"jmeter.{node}.rb.bytes"] == row["received_bytes"]
+    assert {f"jmeter.GET-/.ok.{what}" for what in ("min", "max", "avg", "pct90", "pct95", "pct99")} <= paths
+    assert "jmeter.GET-fails.ko.pct95" in paths and "jmeter.GET-fails.ok.pct95" not in paths and "jmeter.test.meanAT" in paths
+
+
+def test_points_have_all_times_as_a_histogram(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as influx:
+        run = run_until_all(influx, "-f", file, "-H", shop.url, "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url},histogram")
+    assert run.code == 0, run.describe()
+    rows, _ = of_summary(tmp_path / "s.json")
+    texts = [[tags["name"], values["hdr"].strip('"')] for tags, values in rows_of(influx).values() if "hdr" in values]
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    seen = read("hdrtexts", tmp_path / "texts.json")
+    for name, row in rows.items():
+        count, median = seen[name]
+        assert count == row["requests"] and abs(median / 1000 - row["percentiles"]["50"]) <= 0.02 * row["percentiles"]["50"]
+
+
 def test_requests_are_signed_for_aws(tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret/key", "AWS_SESSION_TOKEN": "a-session"}
     with target() as shop, locustfile(USER) as file, receivers.http_receiver() as amazon:
@@ -334,6 +419,11 @@ def test_it_is_scraped_on_both_ports(tmp_path):
     (["--out", "statsd,intervall=1s"], "did you mean 'interval'?"),
     (["--out", "influxdb,token=secret"], "set INFLUX_TOKEN"),
     (["--out", "graphite=h:x"], "is no address"),
+    (["--out", "prometheus,buckets=0.5/0.1"], "--out prometheus: buckets=0.5/0.1: give seconds that rise"),
+    (["--metrics-buckets", "1/x"], "--metrics-buckets: '1/x' is no list of bounds"),
+    (["--timescale", "--pgport", "x"], "--pgport: 'x' is no port: give a number from 1 to 65535"),
+    (["--out", "timescale=postgres://h:99999/d"], "'99999' is no port"),
+    (["--timescale", "--test-env", "production-1"], "env=production-1 (--test-env): the column env of testrun has 10 characters at most"),
 ])
 def test_what_is_wrong_is_told_before_anything_starts(arguments, words, tmp_path):
     with locustfile(USER) as file:

@@ -20,7 +20,7 @@ HOMES = {
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
     r"openssl/(?!evp|sha|rand|crypto)": ["worker/net/", "master/web/listen.c", "master/web/front"],
     r"nghttp2/": ["worker/http2/"],
-    r"zlib\.h|brotli|zstd": ["worker/proto/", "worker/grpc/coding.c", "worker/websocket/", "worker/journal/journal_file.c", "master/web/", "master/store/", "master/sink/http_post.c", "master/sink/hdrlog.c"],
+    r"zlib\.h|brotli|zstd": ["worker/proto/", "worker/grpc/coding.c", "worker/websocket/", "worker/journal/journal_file.c", "master/web/", "master/store/", "master/sink/http_post.c", "master/sink/hdr_text.c"],
     r"sqlite3\.h": ["master/store/history"],
     r"snappy": ["master/sink/remote_write.c"],
     r"curl/": ["master/sink/http_post.c"],
