@@ -80,7 +80,7 @@ static void go_and_return(const char *bytes, size_t len, size_t piece)
         sbuf_add(&framed, bytes + at, n);
         sbuf_adds(&framed, "\r\n");
     }
-    sbuf_adds(&framed, "0\r\n\r\n");
+    sbuf_adds(&framed, "0\r\n");
     struct heard h;
     hear(&h, framed.data, framed.len, piece + 1);
     must(h.step == HCHUNK_END && h.used == framed.len && !h.is_odd);

@@ -20,8 +20,8 @@
 struct driven {
     enum fetch_error error;
     int status;
-    uint32_t header_count, head_len;
-    struct sbuf text; /* head, headers, raw body */
+    uint32_t header_count, head_len, trailer_count;
+    struct sbuf text; /* head, headers, raw body, trailers */
     struct sbuf decoded;
     struct decode *decode;
     bool is_decoding_bad, keeps_alive;
@@ -38,6 +38,33 @@ static inline bool driver_body(void *arg, const char *bytes, size_t len)
     return true;
 }
 
+/* All of them lie between those two places. */
+static inline void driver_lines(struct driven *d, const struct fetch_header *lines, uint32_t count,
+                                const char *from, const char *to)
+{
+    for (const struct fetch_header *h = lines; h < lines + count; h++) {
+        assert(h->name >= from && h->name + h->name_len <= to);
+        assert(h->value >= from && h->value + h->value_len <= to);
+        assert(h->name_len > 0);
+        sbuf_add(&d->text, h->name, h->name_len);
+        sbuf_addc(&d->text, '=');
+        sbuf_add(&d->text, h->value, h->value_len);
+    }
+}
+
+/* The trailers, and the head where it is now. */
+static inline void driver_end(struct driven *d, const struct hresp *r)
+{
+    d->trailer_count = r->trailer_count;
+    if (!r->has_trailers)
+        return;
+    assert(r->header_count + r->trailer_count <= FETCH_MAX_HEADERS);
+    assert(r->text_len <= FETCH_MAX_HEAD && r->header_count == d->header_count);
+    driver_lines(d, r->headers, r->header_count, r->head, r->head + r->head_len);
+    driver_lines(d, r->headers + r->header_count, r->trailer_count, r->head + r->head_len,
+                 r->text + r->text_len);
+}
+
 static inline void driver_head(struct driven *d, const struct hresp *r)
 {
     d->status = hresp_status(r);
@@ -46,15 +73,7 @@ static inline void driver_head(struct driven *d, const struct hresp *r)
     assert(d->status >= 101 && d->status <= 999);
     assert(r->header_count <= FETCH_MAX_HEADERS && r->head_len <= FETCH_MAX_HEAD);
     sbuf_add(&d->text, r->head, r->head_len);
-    for (uint32_t i = 0; i < r->header_count; i++) {
-        const struct fetch_header *h = &r->headers[i];
-        assert(h->name >= r->head && h->name + h->name_len <= r->head + r->head_len);
-        assert(h->value >= r->head && h->value + h->value_len <= r->head + r->head_len);
-        assert(h->name_len > 0);
-        sbuf_add(&d->text, h->name, h->name_len);
-        sbuf_addc(&d->text, '=');
-        sbuf_add(&d->text, h->value, h->value_len);
-    }
+    driver_lines(d, r->headers, r->header_count, r->head, r->head + r->head_len);
     uint32_t at = 0;
     const struct fetch_header *h = hresp_find(r, "content-encoding", &at);
     if (h && !decode_add(&d->decode, h->value, h->value_len)) {
@@ -92,6 +111,7 @@ static inline void driver_parse(struct driven *d, const uint8_t *bytes, size_t l
     }
     d->error = step == HRESP_BAD ? r.error : step == HRESP_END ? FETCH_OK : hresp_eof(&r);
     assert(step != HRESP_BAD || r.error != FETCH_OK);
+    driver_end(d, &r);
     d->keeps_alive = d->error == FETCH_OK && hresp_keeps_alive(&r);
     hresp_fini(&r);
     free(block);
@@ -118,6 +138,7 @@ static inline void response_drive(const uint8_t *bytes, size_t len)
     /* A limit on framing or head may fall a piece earlier or later, the grammar may not. */
     if (len < 60000) {
         assert(whole.error == split.error);
+        assert(whole.trailer_count == split.trailer_count);
         assert(whole.text.len == split.text.len);
         assert(!whole.text.len || !memcmp(whole.text.data, split.text.data, whole.text.len));
         assert(whole.is_decoding_bad == split.is_decoding_bad);

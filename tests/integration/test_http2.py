@@ -187,7 +187,10 @@ def test_streams(run):
 def test_what_comes_around_an_answer(run):
     run("""
         s = session(PLAIN)
-        assert s.get("/trailers").text == "body"
+        for cls in HttpSession, FastHttpSession:
+            said = session(PLAIN, cls=cls).get("/trailers", name="with trailers")
+            assert said.text == "body" and dict(said.trailers) == {"x-checksum": "1"} and said.trailers["X-Checksum"] == "1"
+            assert "x-checksum" not in said.headers and dict(session(PLAIN, cls=cls).get("/log", name="log").trailers) == {}
         assert s.get("/hints").text == "after hints"
         assert s.get("/misdirected").status_code == 200
         assert [path for _, _, path in log(s)].count("/misdirected") == 2

@@ -258,18 +258,27 @@ static bool on_body(void *arg, const char *bytes, size_t len)
     return false;
 }
 
+static void take_texts(struct fetch *f)
+{
+    struct fetch_response *r = &f->response;
+    const struct hresp *p = &h1_of(f)->parser;
+    r->reason = p->reason;
+    r->reason_len = p->reason_len;
+    r->headers = p->headers;
+    r->header_count = p->header_count;
+    r->trailers = p->headers + p->header_count;
+    r->trailer_count = p->trailer_count;
+    r->head = p->head;
+    r->head_len = p->head_len;
+}
+
 static enum fetch_error take_head(struct fetch *f)
 {
     struct fetch_response *r = &f->response;
     const struct hresp *p = &h1_of(f)->parser;
     r->status = hresp_status(p);
     r->version = 10 + hresp_minor(p);
-    r->reason = p->reason;
-    r->reason_len = p->reason_len;
-    r->headers = p->headers;
-    r->header_count = p->header_count;
-    r->head = p->head;
-    r->head_len = p->head_len;
+    take_texts(f);
     f->has_head = true;
     if (f->is_body_held)
         keep_body(f);
@@ -307,6 +316,8 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
         const enum hresp_step step = hresp_feed(parser, bytes, len, &used);
         bytes += used;
         len -= used;
+        if (parser->has_trailers)
+            take_texts(f);
         if (step == HRESP_MORE)
             return true;
         if (step == HRESP_HEAD) {

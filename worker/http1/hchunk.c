@@ -9,11 +9,9 @@ enum state {
     SIZE_PADDED, /* blanks behind it */
     SIZE_EXTENSION,
     DATA,
-    DATA_CR,       /* behind the data: CR LF, or LF */
-    DATA_LF,       /* CR was read */
-    TRAILER_START, /* of a line; an empty one ends it all */
-    TRAILER_CR,    /* CR was read where a line starts */
-    TRAILER_LINE,
+    DATA_CR, /* behind the data: CR LF, or LF */
+    DATA_LF, /* CR was read */
+    OVER,
     BAD_SIZE,
     BAD_DATA,
 };
@@ -35,7 +33,7 @@ static enum state end_size(struct hchunk *c)
 {
     if (!c->has_digits)
         return BAD_SIZE;
-    return c->left ? DATA : TRAILER_START;
+    return c->left ? DATA : OVER;
 }
 
 static enum state take_digit(struct hchunk *c, int digit)
@@ -96,27 +94,12 @@ static void data_end_byte(struct hchunk *c, char byte)
         c->state = c->state == DATA_CR && byte == '\r' ? DATA_LF : BAD_DATA;
 }
 
-/* True when the body is over. */
-static bool trailer_byte(struct hchunk *c, char byte)
+static void step(struct hchunk *c, char byte)
 {
-    if (byte == '\n') {
-        const bool is_last = c->state != TRAILER_LINE;
-        c->state = TRAILER_START;
-        return is_last;
-    }
-    c->state = c->state == TRAILER_START && byte == '\r' ? TRAILER_CR : TRAILER_LINE;
-    return false;
-}
-
-static bool step(struct hchunk *c, char byte)
-{
-    if (c->state >= TRAILER_START)
-        return trailer_byte(c, byte);
     if (c->state > DATA)
         data_end_byte(c, byte);
     else
         c->state = (uint8_t)size_byte(c, byte);
-    return false;
 }
 
 enum hchunk_step hchunk_next(struct hchunk *c, const char **at, const char *end,
@@ -132,19 +115,16 @@ enum hchunk_step hchunk_next(struct hchunk *c, const char **at, const char *end,
                 c->state = DATA_CR;
             return HCHUNK_DATA;
         }
-        if (step(c, *(*at)++))
-            return HCHUNK_END;
-        if (c->state >= BAD_SIZE)
-            return HCHUNK_BAD;
+        step(c, *(*at)++);
+        if (c->state >= OVER)
+            return c->state == OVER ? HCHUNK_END : HCHUNK_BAD;
     }
     return HCHUNK_MORE;
 }
 
 bool hchunk_may_end(const struct hchunk *c)
 {
-    if (c->state < DATA)
-        return c->has_digits && !c->left;
-    return c->state >= TRAILER_START && c->state <= TRAILER_LINE;
+    return c->state == OVER || (c->state < DATA && c->has_digits && !c->left);
 }
 
 const char *hchunk_what(const struct hchunk *c)

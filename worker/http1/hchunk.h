@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* hchunk: takes the framing off a chunked body (RFC 9112 7.1), byte ranges in, data spans out.
+/* hchunk: takes the framing off a chunked body (RFC 9112 7.1), byte ranges in, data spans out. What
+ * follows the last chunk, trailers or none and an empty line, is its caller's to read.
  *
  * As tolerant as the clients people know: sizes padded with blanks or led by zeros, a bare line
- * feed wherever a line ends, any extension, any trailer. Not guessed: a size that is no number, and
- * a chunk that does not end where its size says. Nothing is kept of what was read but numbers.
+ * feed wherever a line ends, any extension. Not guessed: a size that is no number, and a chunk that
+ * does not end where its size says. Nothing is kept of what was read but numbers.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@ struct hchunk {    /* all zero at the start */
 enum hchunk_step {
     HCHUNK_MORE, /* all bytes used */
     HCHUNK_DATA, /* *span is some of the body; go on behind it */
-    HCHUNK_END,  /* the last byte of the body's framing is used */
+    HCHUNK_END,  /* the line of the last chunk is used, whose size is 0 */
     HCHUNK_BAD,
 };
 

@@ -4,7 +4,7 @@
  * A head is a status line and header lines up to an empty one. What a line is, is decided when its
  * line feed is there, so that pieces may be cut anywhere. What the headers say of the body is read
  * when all of them are known: a value may be folded, and names may repeat. When text must grow, the
- * header table is moved along.
+ * header table is moved along. Trailers are further lines of the same text.
  */
 #include "worker/http1/hresp.h"
 
@@ -53,6 +53,11 @@ void hresp_fini(struct hresp *r)
     r->text = NULL;
 }
 
+static uint32_t count_lines(const struct hresp *r)
+{
+    return r->header_count + r->trailer_count;
+}
+
 /* Room for more text: moves what points into it. */
 static void grow(struct hresp *r)
 {
@@ -60,13 +65,15 @@ static void grow(struct hresp *r)
     const uint32_t cap = r->text_cap * TEXT_GROWTH;
     char *text = mem_realloc(NULL, cap);
     memcpy(text, old, r->text_len);
-    for (uint32_t i = 0; i < r->header_count; i++) {
+    for (uint32_t i = 0; i < count_lines(r); i++) {
         struct fetch_header *h = &r->headers[i];
         h->name = text + (h->name - old);
         h->value = text + (h->value - old);
     }
     if (r->reason)
         r->reason = text + (r->reason - old);
+    if (r->head)
+        r->head = text + (r->head - old);
     if (old != r->block->text)
         free(old);
     r->text = text;
@@ -223,13 +230,13 @@ static bool take_status_line(struct hresp *r, struct slice rest)
 
 static bool more_headers(struct hresp *r)
 {
-    if (r->header_count == FETCH_MAX_HEADERS)
+    if (count_lines(r) == FETCH_MAX_HEADERS)
         return fail(r, FETCH_HEAD_TOO_LARGE, "too many header lines");
     const bool is_inline = r->headers == r->block->headers;
     const uint32_t cap = r->header_cap * 2;
     struct fetch_header *table = mem_realloc(is_inline ? NULL : r->headers, cap * sizeof *table);
     if (is_inline)
-        memcpy(table, r->headers, r->header_count * sizeof *table);
+        memcpy(table, r->headers, count_lines(r) * sizeof *table);
     r->headers = table;
     r->header_cap = cap;
     return true;
@@ -241,7 +248,7 @@ static void fold(struct hresp *r, struct slice line)
 {
     if (!r->can_fold)
         return;
-    struct fetch_header *h = &r->headers[r->header_count - 1];
+    struct fetch_header *h = &r->headers[count_lines(r) - 1];
     const struct slice rest = trim(line);
     char *to = r->text + (h->value + h->value_len - r->text);
     const char *const end = line.at + line.len;
@@ -292,15 +299,16 @@ static bool take_header_line(struct hresp *r, struct slice line)
         r->is_odd |= !colon || name.len;
         return true;
     }
-    if (r->header_count == r->header_cap || r->header_count == FETCH_MAX_HEADERS)
+    if (count_lines(r) == r->header_cap || count_lines(r) == FETCH_MAX_HEADERS)
         if (!more_headers(r))
             return false;
     const struct slice value =
         trim((struct slice){colon + 1, (size_t)(line.at + line.len - colon - 1)});
-    r->headers[r->header_count++] = (struct fetch_header){.name = name.at,
-                                                          .value = value.at,
-                                                          .name_len = (uint32_t)name.len,
-                                                          .value_len = (uint32_t)value.len};
+    r->headers[count_lines(r)] = (struct fetch_header){.name = name.at,
+                                                       .value = value.at,
+                                                       .name_len = (uint32_t)name.len,
+                                                       .value_len = (uint32_t)value.len};
+    ++*(r->has_trailers ? &r->trailer_count : &r->header_count);
     return true;
 }
 
@@ -413,9 +421,13 @@ static enum hresp_step end_head(struct hresp *r, uint32_t end)
     }
     r->head = r->text + r->head_start;
     r->head_len = end - r->head_start;
-    r->stable_left = r->text_len - end;
     r->in_body = true;
-    return read_framing(r) ? HRESP_HEAD : HRESP_BAD;
+    if (!read_framing(r))
+        return HRESP_BAD;
+    if (r->framing == CHUNKED)
+        r->text_len = end; /* chunks are given from where they were read */
+    r->stable_left = r->text_len - end;
+    return HRESP_HEAD;
 }
 
 /* One line of text without its line feed; the next one starts at `next`. */
@@ -432,7 +444,7 @@ static enum hresp_step take_line(struct hresp *r, struct slice line, uint32_t ne
         return take_status_line(r, line) ? HRESP_MORE : HRESP_BAD;
     }
     if (!line.len)
-        return end_head(r, next);
+        return r->has_trailers ? HRESP_END : end_head(r, next);
     return take_header_lines(r, line) ? HRESP_MORE : HRESP_BAD;
 }
 
@@ -451,8 +463,9 @@ static bool may_become_answer(struct hresp *r)
     return true;
 }
 
-/* Parses the bytes of text from that position on; *end is where the final head ended. */
-static enum hresp_step parse_head(struct hresp *r, uint32_t from, uint32_t *end)
+/* Parses the bytes of text from that position on; *end is where the final head, or the trailers,
+ * ended. */
+static enum hresp_step parse_lines(struct hresp *r, uint32_t from, uint32_t *end)
 {
     const char *feed;
     while (from < r->text_len && (feed = memchr(r->text + from, '\n', r->text_len - from))) {
@@ -470,11 +483,12 @@ static enum hresp_step parse_head(struct hresp *r, uint32_t from, uint32_t *end)
     return r->has_status || may_become_answer(r) ? HRESP_MORE : HRESP_BAD;
 }
 
-static enum hresp_step feed_head(struct hresp *r, const char *bytes, size_t len, size_t *used)
+static enum hresp_step feed_lines(struct hresp *r, const char *bytes, size_t len, size_t *used)
 {
     while (*used < len) {
         if (r->text_len >= FETCH_MAX_HEAD) {
-            fail(r, FETCH_HEAD_TOO_LARGE, "response head too large");
+            fail(r, FETCH_HEAD_TOO_LARGE,
+                 r->has_trailers ? "trailers too large" : "response head too large");
             return HRESP_BAD;
         }
         if (r->text_len == r->text_cap)
@@ -486,7 +500,7 @@ static enum hresp_step feed_head(struct hresp *r, const char *bytes, size_t len,
         memcpy(r->text + start, bytes + *used, part);
         r->text_len += (uint32_t)part;
         uint32_t end = r->text_len;
-        const enum hresp_step step = parse_head(r, start, &end);
+        const enum hresp_step step = parse_lines(r, start, &end);
         *used += end - start;
         if (step != HRESP_MORE)
             return step;
@@ -502,7 +516,16 @@ static bool give(struct hresp *r, const char *bytes, size_t len)
     return !len || r->on_body(r->arg, bytes, len);
 }
 
-static enum hresp_step parse_chunks(struct hresp *r, const char *bytes, size_t len, size_t *used)
+/* A trailer that is odd cannot move the end of the answer: the connection is as good as before. */
+static enum hresp_step feed_trailers(struct hresp *r, const char *bytes, size_t len, size_t *used)
+{
+    const bool was_odd = r->is_odd;
+    const enum hresp_step step = feed_lines(r, bytes, len, used);
+    r->is_odd = was_odd;
+    return step;
+}
+
+static enum hresp_step feed_chunks(struct hresp *r, const char *bytes, size_t len, size_t *used)
 {
     const char *at = bytes;
     struct hchunk_span span;
@@ -510,14 +533,32 @@ static enum hresp_step parse_chunks(struct hresp *r, const char *bytes, size_t l
     while ((step = hchunk_next(&r->chunk, &at, bytes + len, &span)) == HCHUNK_DATA)
         if (!give(r, span.bytes, span.len))
             return HRESP_BAD;
-    *used += (size_t)(at - bytes);
-    r->wire += (size_t)(at - bytes);
-    if (step == HCHUNK_BAD)
+    *used = (size_t)(at - bytes);
+    if (step == HCHUNK_BAD) {
         fail(r, FETCH_PROTOCOL, hchunk_what(&r->chunk));
-    else if (r->wire > FRAMING_SLACK + r->payload * (FRAMING_RATIO + 1))
-        fail(r, FETCH_PROTOCOL, "chunk framing without end");
-    else
-        return step == HCHUNK_END ? HRESP_END : HRESP_MORE;
+        return HRESP_BAD;
+    }
+    if (step == HCHUNK_END) {
+        r->has_trailers = true;
+        r->can_fold = false;
+        r->line_start = r->text_len;
+    }
+    return HRESP_MORE;
+}
+
+static enum hresp_step parse_chunks(struct hresp *r, const char *bytes, size_t len, size_t *used)
+{
+    enum hresp_step step = HRESP_MORE;
+    size_t part = 0;
+    if (!r->has_trailers)
+        step = feed_chunks(r, bytes, len, &part);
+    if (step == HRESP_MORE && r->has_trailers)
+        step = feed_trailers(r, bytes, len, &part);
+    *used += part;
+    r->wire += part;
+    if (step == HRESP_BAD || r->wire <= FRAMING_SLACK + r->payload * (FRAMING_RATIO + 1))
+        return step;
+    fail(r, FETCH_PROTOCOL, "chunk framing without end");
     return HRESP_BAD;
 }
 
@@ -540,7 +581,7 @@ enum hresp_step hresp_feed(struct hresp *r, const char *bytes, size_t len, size_
 {
     *used = 0;
     if (!r->in_body)
-        return feed_head(r, bytes, len, used);
+        return feed_lines(r, bytes, len, used);
     if (r->stable_left) {
         const char *from = r->text + r->text_len - r->stable_left;
         const size_t part = r->stable_left;

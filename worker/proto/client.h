@@ -156,7 +156,7 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     size_t reason_len;
     const struct fetch_header *headers; /* into the head; values trimmed */
     size_t header_count;
-    const struct fetch_header *trailers; /* of a protocol that gives them; at the end */
+    const struct fetch_header *trailers; /* all of them at the end */
     size_t trailer_count;
     const char *head; /* raw, status line included; NULL where there is none as text */
     size_t head_len;  /* bytes received but for the body's */

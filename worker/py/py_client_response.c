@@ -295,6 +295,13 @@ static PyObject *get_http_version(PyObject *self, void *closure)
     return version ? PyUnicode_FromFormat("HTTP/%s", version) : Py_NewRef(Py_None);
 }
 
+/* Made anew each time: those of a streamed answer come at its end. */
+static PyObject *get_trailers(PyObject *self, void *closure)
+{
+    (void)closure;
+    return response_make_trailers((struct response *)self);
+}
+
 static PyObject *get_reason(PyObject *self, void *closure)
 {
     (void)closure;
@@ -310,6 +317,7 @@ static PyObject *get_reason(PyObject *self, void *closure)
     }
 static PyGetSetDef response_attributes[] = {
     {"http_version", get_http_version, NULL, NULL, NULL},
+    {"trailers", get_trailers, NULL, NULL, NULL},
     {"status_code", get_status, set_status, NULL, NULL},
     {"content", get_content, NULL, NULL, NULL},
     {"_content", get_raw_content, part_set, NULL,

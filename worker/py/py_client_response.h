@@ -46,6 +46,7 @@ const struct fetch_header *response_header(const struct response *r, const char 
 /* (name, value) onto a list. False: the error is set. */
 bool response_add_pair(PyObject *list, const struct fetch_header *h);
 PyObject *response_make_headers(struct response *r);
+PyObject *response_make_trailers(struct response *r); /* those that have come */
 PyObject *response_make_encoding(struct response *r);
 PyObject *response_text(struct response *r, void *closure);
 PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);

@@ -37,15 +37,12 @@ static int add_header(PyObject *store, PyObject *name, PyObject *value)
     return result;
 }
 
-PyObject *response_make_headers(struct response *r)
+static PyObject *make_dict(const struct fetch_header *lines, size_t count)
 {
-    if (is_fast(r))
-        return PyObject_CallOneArg(glue.make_fast_headers, (PyObject *)r);
     PyObject *headers = PyObject_CallNoArgs(glue.case_insensitive_dict);
     PyObject *store = headers ? PyObject_GetAttrString(headers, "_store") : NULL;
-    const size_t count = store && r->got && !r->error ? r->got->header_count : 0;
     for (size_t i = 0; i < count && store; i++) {
-        const struct fetch_header *h = &r->got->headers[i];
+        const struct fetch_header *h = &lines[i];
         PyObject *name = PyUnicode_DecodeLatin1(h->name, h->name_len, NULL);
         PyObject *value = PyUnicode_DecodeLatin1(h->value, h->value_len, NULL);
         if (!name || !value || add_header(store, name, value) < 0)
@@ -57,6 +54,20 @@ PyObject *response_make_headers(struct response *r)
         Py_CLEAR(headers);
     Py_XDECREF(store);
     return headers;
+}
+
+PyObject *response_make_headers(struct response *r)
+{
+    if (is_fast(r))
+        return PyObject_CallOneArg(glue.make_fast_headers, (PyObject *)r);
+    const bool is_there = r->got && !r->error;
+    return make_dict(is_there ? r->got->headers : NULL, is_there ? r->got->header_count : 0);
+}
+
+PyObject *response_make_trailers(struct response *r)
+{
+    const bool is_there = r->got && !r->error;
+    return make_dict(is_there ? r->got->trailers : NULL, is_there ? r->got->trailer_count : 0);
 }
 
 /* ---- encoding ------------------------------------------------------------------------------- */
