@@ -80,7 +80,8 @@ void registry_ready(struct nodes *n, const char *node, const struct message_read
     proto_ack(&ack, node, w->index, r->is_katydid ? n->boot_id : NULL,
               r->is_katydid && !w->has_shown ? w->token : NULL);
     outbox_bytes(n, node, &ack);
-    script_tell(n, "worker_connect", &(struct event_args){.client_id = w->id});
+    if (is_new || n->machine->finish == FINISH_NOT) /* else it says that its users are gone */
+        script_tell(n, "worker_connect", &(struct event_args){.client_id = w->id});
     if (!n->is_local && nodes_may_log(n, LINES_WORKERS))
         log_write(is_new ? LOG_INFO : LOG_DEBUG, LOGGER,
                   "%s (index %u) reported as ready%s. %zu workers connected.", w->id, w->index,

@@ -128,6 +128,7 @@ def test_processes_are_workers_of_a_master(script):
     run = run_katydid("-f", script, "--headless", "-u", "2", "-t", "4s", "--processes", "2")
     assert run.code == 0, run.describe()
     assert_order(told(run, "master"), "init", "test_start", "spawning_complete 2", "test_stopping", "quitting", "quit")
+    assert sum("EV master worker_connect" in line for line in run.out) == 2, "once for each"
     for name in ("test_start", "on_start", "test_stopping", "on_stop", "test_stop", "quitting", "quit"):
         count = sum(line.strip() == f"EV worker {name}" for line in run.out)
         assert count == 2, f"{count} × {name}\n{run.describe()}"
