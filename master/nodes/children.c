@@ -130,6 +130,16 @@ void children_forget_refusal(const struct children *c)
     sbuf_fini(&path);
 }
 
+static void add_words(struct sbuf *out, const char *key, char *const *words, size_t count)
+{
+    sbuf_addf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        sbuf_adds(out, i ? "," : "");
+        sbuf_add_json(out, words[i], strlen(words[i]));
+    }
+    sbuf_adds(out, "]");
+}
+
 static void config_json(const struct children *c, const struct child_config *config, long parent,
                         struct sbuf *out)
 {
@@ -151,12 +161,10 @@ static void config_json(const struct children *c, const struct child_config *con
     sbuf_add_json_member(out, "name", config->o->is_locust ? "locust" : "katydid");
     if (config->o->master_max_wait_s >= 0)
         sbuf_addf(out, ",\"master_max_wait\":%.0f", config->o->master_max_wait_s);
-    sbuf_addf(out, ",\"options\":%s,\"extra_args\":[", config->options_json);
-    for (size_t i = 0; i < config->o->extra_count; i++) {
-        sbuf_adds(out, i ? "," : "");
-        sbuf_add_json(out, config->o->extra[i], strlen(config->o->extra[i]));
-    }
-    sbuf_adds(out, "],\"own_args\":");
+    sbuf_addf(out, ",\"options\":%s", config->options_json);
+    add_words(out, "argv", config->o->argv, (size_t)config->o->argc);
+    add_words(out, "extra_args", config->o->extra, config->o->extra_count);
+    sbuf_adds(out, ",\"own_args\":");
     options_own_words(config->o, out);
     sbuf_adds(out, ",\"settings\":[");
     for (size_t i = 0; config->o->settings && config->o->settings[i]; i++)

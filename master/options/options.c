@@ -531,6 +531,8 @@ static int parse(struct reading *r, int argc, char **argv)
 {
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     set_initial(r->o);
+    r->o->argv = argv;
+    r->o->argc = argc;
     r->o->is_locust = argc > 0 && strcmp(slash ? slash + 1 : argv[0], "locust") == 0;
     r->source = 1;
     r->set_by = mem_zalloc(option_count * sizeof *r->set_by);

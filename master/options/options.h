@@ -45,6 +45,8 @@ struct options {
     size_t extra_count;
     char **settings; /* unknown settings of files, the strongest first: {"key", "values",
                         "is_list", "is_bare", "place"} as JSON; NULL-terminated or NULL */
+    char **argv; /* all words, as they were typed; borrowed */
+    int argc;
     bool is_unclear; /* a file has a shortened key */
     bool is_locust;  /* we were called by the name `locust`: its exit codes, its words */
 };

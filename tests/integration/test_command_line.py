@@ -89,6 +89,17 @@ def test_the_version_is_in_locusts_form(locust, folder):
     assert re.fullmatch(form, ours.stdout) and re.fullmatch(form, theirs.stdout), ours.describe()
 
 
+@pytest.mark.parametrize("more", [[], ["--processes", "2"]])
+def test_a_locustfile_sees_the_words_that_were_typed(locust, folder, more):
+    (folder / "words.py").write_text("import sys\nfrom locust import User, task\nprint('WORDS', sys.argv, flush=True)\n"
+                                     "class One(User):\n    wait_time = lambda self: 9\n    @task\n    def t(self): pass\n")
+    words = ["-f", "words.py", "--headless", "-t", "1s", "--exclude-tags", "a b", "ü", *more]
+    process = run(locust, *words, cwd=folder)
+    seen = [line.rstrip() for line in process.out if line.startswith("WORDS")]
+    assert process.code == 0, process.describe()
+    assert seen == [f"WORDS {[str(locust), *words]}"] * (3 if more else 1), seen
+
+
 @pytest.mark.parametrize("arguments", [
     ["-f", "nowhere.py"], ["-f", "empty.py", "--headless"], ["-f", "broken.py"], ["-f", "good.py", "--headless", "Nobody"],
     ["-f", "good.py", "--master", "--worker"], ["-f", "good.py", "--processes", "2", "--master"], ["-f", "good.py", "--autoquit", "3"],

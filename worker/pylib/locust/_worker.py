@@ -164,6 +164,7 @@ def _run(config):
         _along.tell_of_playwright()
     is_locust = config.get("name") == "locust"
     files = _source.find(options.get("locustfile") or "locustfile.py", config["endpoint"], is_locust)
+    sys.argv[:] = config.get("argv") or sys.argv
     users, shapes = import_locustfiles(files)
     validate_stats_configuration()
     if is_locust:  # which fails here on what is no float
