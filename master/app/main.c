@@ -7,6 +7,7 @@
 #include "master/app/master.h"
 #include "master/app/receivers.h"
 #include "master/app/repeat.h"
+#include "master/app/merge_command.h"
 #include "master/app/runs_command.h"
 #include "master/options/options.h"
 #include "master/out/outfile.h"
@@ -96,6 +97,8 @@ int main(int argc, char **argv)
     open_standard_streams();
     if (runs_command_is(argc, argv))
         return runs_command(argc, argv);
+    if (merge_command_is(argc, argv))
+        return merge_command(argc, argv);
     struct options o;
     int code = custom_parse(&o, argc, argv);
     if (code == 0)

@@ -3,6 +3,7 @@
 
 import csv
 import gzip
+import heapq
 import io
 import json
 import os
@@ -174,6 +175,37 @@ def test_each_of_several_workers_has_a_file_of_its_own(workers, tmp_path):
     assert {json.loads(line)["data"]["tags"]["worker"] for line in text.splitlines() if '"Point"' in line} <= {path.name.split(".")[1] for path in files}
     parts = [path.read_text().splitlines(keepends=True) for path in sorted(tmp_path.glob("r.*.jtl"))]
     assert of_jtl("".join(parts[0] + parts[1][1:])) == EACH
+
+
+@pytest.mark.parametrize("form", ["json", "csv,time=unix_nano", "jtl"])
+def test_files_of_several_workers_become_one_in_order_of_time(form, tmp_path):
+    kind = form.split(",")[0]
+    with target() as shop, locustfile(USER) as file:
+        run(file, shop.url, tmp_path, "--processes", 3, "--out", f"{form.replace(kind, f'{kind}=plain.{kind}', 1)}", "--out", f"{kind}=packed.{kind}.zst")
+    plain, packed = sorted(tmp_path.glob(f"plain.*.{kind}")), sorted(tmp_path.glob(f"packed.*.{kind}.zst"))
+    assert len(plain) == len(packed) == 3
+    merged = run_katydid("merge", *plain, "--output", tmp_path / "all")
+    text = (tmp_path / "all").read_text()
+    assert merged.code == 0 and {"json": of_json, "csv": of_csv, "jtl": of_jtl}[kind](text) == EACH, merged.describe()
+    assert sorted(body(text)) == sorted(line for path in plain for line in body(path.read_text()))
+    assert len(set(text.splitlines()) - set(body(text))) == len(text.splitlines()) - len(body(text)) > 0  # each head once
+    assert times(text) == list(heapq.merge(*(times(path.read_text()) for path in plain)))
+    out = run_katydid("merge", *packed)
+    assert out.code == 0 and {"json": of_json, "csv": of_csv, "jtl": of_jtl}[kind](out.stdout) == EACH, out.describe()
+    for words, code, told in ((("-o", plain[0], *plain), 1, "one of those that are read"), ((tmp_path / "s.json",), 1, "this is no file of --out"), ((), 2, "give the files"), (("--ouput", "x"), 2, "there is no option")):
+        refused = run_katydid("merge", *words)
+        assert refused.code == code and told in refused.stderr, refused.describe()
+    (tmp_path / f"cut.{kind}.zst").write_bytes(packed[0].read_bytes()[:-5])
+    assert "is cut off" in run_katydid("merge", tmp_path / f"cut.{kind}.zst", *packed[1:]).stderr
+
+
+def body(text):
+    """The lines of requests."""
+    return [line for line in text.splitlines() if not line.startswith(('{"type":"Metric"', "metric_name,", "timeStamp,"))]
+
+
+def times(text):
+    return [json.loads(line)["data"]["time"] if line[0] == "{" else line.split(",")[1 if line.startswith(("http_", "data_")) else 0] for line in body(text)]
 
 
 def test_json_on_standard_output(tmp_path):
