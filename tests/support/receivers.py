@@ -386,5 +386,6 @@ def spans(body):
             status = fields(span.get(15, [b""])[0])
             yield {"trace": span[1][0].hex(), "span": span[2][0].hex(), "parent": span.get(4, [b""])[0].hex(), "name": span[5][0].decode(),
                    "kind": span[6][0], "start": span[7][0], "end": span[8][0], "attributes": attributes(span.get(9, [])),
+                   "links": [(fields(link)[1][0].hex(), fields(link)[2][0].hex()) for link in span.get(13, [])],
                    "events": {fields(e)[2][0].decode(): fields(e)[1][0] for e in span.get(11, [])},
                    "code": status.get(3, [0])[0], "message": status.get(2, [b""])[0].decode(), "resource": resource}

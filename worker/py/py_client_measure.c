@@ -9,15 +9,10 @@
 #include "worker/py/py_client_record.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
-#include "common/wire/pack.h"
-#include "worker/proto/mask.h"
-
-#define HEADERS_MAX 64 /* of a sample */
+#include "worker/py/py_sample.h"
 
 static double seconds_ago(struct response *r)
 {
@@ -39,8 +34,6 @@ double measure_steady_start(struct response *r)
 {
     return clk_steady() - seconds_ago(r);
 }
-#define VALUE_MAX 1024
-#define URL_MAX 4096
 
 static_assert((int)PHASE_QUEUE == FETCH_PHASE_QUEUE && (int)PHASE_RECEIVE == FETCH_PHASE_RECEIVE &&
                   (int)PHASES == FETCH_PHASES,
@@ -92,161 +85,70 @@ void measure_response(const struct response *r, uint64_t time_us, struct measure
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-/* nil for NULL. */
-static void pack_masked(struct sbuf *out, const char *text, size_t len)
-{
-    struct sbuf masked = {0};
-    if (!text) {
-        pack_nil(out);
-        return;
-    }
-    mask_text(&masked, text, len);
-    pack_chars(out, masked.data, masked.len);
-    sbuf_fini(&masked);
-}
-
-static void pack_body(struct sbuf *out, const char *body, size_t len, size_t max)
-{
-    if (body && memchr(body, 0, len < max ? len : max)) {
-        char what[64];
-        snprintf(what, sizeof what, "(%zu bytes that are no text)", len);
-        pack_text(out, what);
-        return;
-    }
-    pack_masked(out, body, len < max ? len : max);
-}
-
-static void pack_header(struct sbuf *out, const char *name, size_t name_len, const char *value,
-                        size_t value_len)
-{
-    pack_array(out, 2);
-    pack_chars(out, name, name_len < VALUE_MAX ? name_len : VALUE_MAX);
-    if (mask_is_secret(name, name_len))
-        pack_text(out, MASKED);
-    else
-        pack_masked(out, value, value_len < VALUE_MAX ? value_len : VALUE_MAX);
-}
-
-static void pack_asked_headers(struct sbuf *out, const struct response *r)
+static void take_asked(struct sample *s, const struct response *r,
+                       struct fetch_header list[SAMPLE_HEADERS_MOST], char number[ASKED_NUMBER])
 {
     const uint32_t all = r->asked ? r->asked->count : 0;
-    const uint32_t count = all < HEADERS_MAX ? all : HEADERS_MAX;
-    pack_array(out, count);
-    for (uint32_t i = 0; i < count; i++) {
-        char number[ASKED_NUMBER];
-        const struct fetch_header h = asked_header(r, i, number);
-        pack_header(out, h.name, h.name_len, h.value, h.value_len);
-    }
+    const uint32_t count = all < SAMPLE_HEADERS_MOST ? all : SAMPLE_HEADERS_MOST;
+    for (uint32_t i = 0; i < count; i++)
+        list[i] = asked_header(r, i, number);
+    s->asked = (struct sample_headers){list, count};
 }
 
-static void pack_received_headers(struct sbuf *out, const struct fetch_response *got)
-{
-    const size_t count = !got                              ? 0
-                         : got->header_count < HEADERS_MAX ? got->header_count
-                                                           : HEADERS_MAX;
-    pack_array(out, count);
-    for (size_t i = 0; i < count; i++) {
-        const struct fetch_header *h = &got->headers[i];
-        pack_header(out, h->name, h->name_len, h->value, h->value_len);
-    }
-}
-
-static void pack_object_text(struct sbuf *out, PyObject *object, bool is_masked)
+static void take_payload(struct sample *s, PyObject *payload)
 {
     Py_ssize_t len = 0;
-    PyObject *str = object ? PyObject_Str(object) : NULL;
-    PyObject *bytes = str ? PyUnicode_AsEncodedString(str, "utf-8", "backslashreplace") : NULL;
-    char *text = NULL;
-    if (!bytes || PyBytes_AsStringAndSize(bytes, &text, &len) < 0) {
-        PyErr_Clear();
-        pack_nil(out);
-    } else if (is_masked) {
-        pack_masked(out, text, (size_t)len < URL_MAX ? (size_t)len : URL_MAX);
-    } else {
-        pack_chars(out, text, (size_t)len < URL_MAX ? (size_t)len : URL_MAX);
-    }
-    Py_XDECREF(bytes);
-    Py_XDECREF(str);
-}
-
-static void pack_payload(struct sbuf *out, PyObject *payload, size_t max)
-{
-    Py_ssize_t len = 0;
-    const char *text = NULL;
     if (payload && PyBytes_Check(payload)) {
-        text = PyBytes_AS_STRING(payload);
-        len = PyBytes_GET_SIZE(payload);
+        s->sent =
+            (struct sample_text){PyBytes_AS_STRING(payload), (size_t)PyBytes_GET_SIZE(payload)};
     } else if (payload && PyUnicode_Check(payload)) {
-        text = PyUnicode_AsUTF8AndSize(payload, &len);
+        const char *text = PyUnicode_AsUTF8AndSize(payload, &len);
         if (!text)
             PyErr_Clear();
+        s->sent = (struct sample_text){text, (size_t)len};
     }
-    pack_body(out, text, (size_t)len, max);
 }
 
-static void pack_content(struct sbuf *out, const struct response *r, size_t max)
+static void take_answer(struct sample *s, const struct response *r)
 {
+    const struct fetch_response *got = r->got;
+    if (got) {
+        s->received = (struct sample_headers){got->headers, got->header_count};
+        s->trailers = (struct sample_headers){got->trailers, got->trailer_count};
+    }
     if (r->content && PyBytes_Check(r->content))
-        pack_body(out, PyBytes_AS_STRING(r->content), (size_t)PyBytes_GET_SIZE(r->content), max);
-    else if (r->got && r->got->body)
-        pack_body(out, r->got->body, r->got->body_len, max);
-    else
-        pack_nil(out);
-}
-
-static void pack_phases(struct sbuf *out, const struct response *r)
-{
-    static const char *const names[PHASES] = {"queue", "dns",  "connect", "tls",
-                                              "send",  "wait", "receive"};
-    struct measures measures;
-    measure_response(r, r->duration_ns / 1000, &measures);
-    pack_map(out, PHASES);
-    for (unsigned p = 0; p < PHASES; p++) {
-        pack_text(out, names[p]);
-        pack_number(out, (double)measures.extra.phase_us[p] / 1000);
-    }
+        s->answer = (struct sample_text){PyBytes_AS_STRING(r->content),
+                                         (size_t)PyBytes_GET_SIZE(r->content)};
+    else if (got && got->body)
+        s->answer = (struct sample_text){got->body, got->body_len};
 }
 
 void measure_sample(struct response *r, const char *kind, const char *error, size_t body_max,
                     struct sbuf *out)
 {
-    char trace[TRACE_ID_ROOM];
+    char trace[TRACE_ID_ROOM], number[ASKED_NUMBER];
+    struct fetch_header asked[SAMPLE_HEADERS_MOST];
+    struct measures measures;
     PyObject *url = response_url(r);
     PyErr_Clear();
     py_trace_id(r, trace);
-    pack_map(out, 15);
-    pack_text(out, "at");
-    pack_number(out, measure_steady_start(r));
-    pack_text(out, "kind");
-    pack_text(out, kind);
-    pack_text(out, "user");
-    pack_text(out,
-              r->session && is_given(r->session->user) ? Py_TYPE(r->session->user)->tp_name : "");
-    pack_text(out, "method");
-    pack_object_text(out, r->method, false);
-    pack_text(out, "name");
-    pack_object_text(out, r->name, false);
-    pack_text(out, "url");
-    pack_object_text(out, url, true);
+    measure_response(r, r->duration_ns / 1000, &measures);
+    struct sample s = {.kind = kind,
+                       .error = error,
+                       .trace = *trace ? trace : NULL,
+                       .user = r->session ? r->session->user : NULL,
+                       .method = r->method,
+                       .name = r->name,
+                       .url = url,
+                       .at = measure_steady_start(r),
+                       .time_ns = r->duration_ns,
+                       .status = r->status,
+                       .measures = &measures};
+    take_asked(&s, r, asked, number);
+    take_payload(&s, r->payload);
+    take_answer(&s, r);
+    sample_pack(&s, body_max, out);
     Py_XDECREF(url);
-    pack_text(out, "status");
-    pack_whole(out, r->status > 0 ? (uint64_t)r->status : 0);
-    pack_text(out, "time_ms");
-    pack_number(out, (double)r->duration_ns / 1e6);
-    pack_text(out, "phases");
-    pack_phases(out, r);
-    pack_text(out, "request_headers");
-    pack_asked_headers(out, r);
-    pack_text(out, "request_body");
-    pack_payload(out, r->payload, body_max);
-    pack_text(out, "response_headers");
-    pack_received_headers(out, r->got);
-    pack_text(out, "response_body");
-    pack_content(out, r, body_max);
-    pack_text(out, "trace");
-    pack_text(out, *trace ? trace : NULL);
-    pack_text(out, "error");
-    pack_text(out, error);
 }
 
 /* describe(response, error or None, body_max) → a sample as msgpack. */

@@ -24,6 +24,7 @@
 #include "worker/py/hub.h"
 #include "worker/py/py_client_session.h"
 #include "worker/py/py_mod.h"
+#include "worker/py/py_trace.h"
 
 /* A list of headers, for calls that have the same. */
 struct grpc_head {
@@ -34,6 +35,7 @@ struct grpc_head {
     struct fetch_kept kept;
     uint64_t timeout_ns;
     enum grpc_coding coding;
+    bool is_traced; /* has a traceparent of ours: it is of one call */
 };
 
 struct grpc_channel {
@@ -52,6 +54,7 @@ struct grpc_method {
     PyObject_HEAD vectorcallfunc vectorcall;
     struct grpc_channel *channel;
     PyObject *path, *serialize, *deserialize; /* path: str, ASCII; the others may be NULL */
+    PyObject *url;                            /* str; NULL: not made yet */
     struct grpc_head *head;                   /* of the last call without metadata; or NULL */
     bool is_in_pieces, is_stream;             /* the request is many; the answer is */
     bool needs_coding;                        /* without compression it failed as well */
@@ -78,6 +81,7 @@ struct rpc {
     PyObject *message, *metadata; /* of one that may be sent again; or NULL */
     uint64_t started_ns, deadline_ns /* 0: none */, ended_ns, first_ns /* message; 0: none yet */;
     uint64_t received; /* bytes of messages */
+    struct trace_mark trace;
     enum grpc_status status;
     enum grpc_coding coding; /* of requests */
     bool is_over, is_recorded, is_unmeasured;
@@ -98,9 +102,10 @@ extern struct grpc_glue grpc_glue;
 
 /* ---- py_grpc_head.c ---- */
 
-/* A reference; NULL with an exception. metadata: or NULL. */
+/* A reference; NULL with an exception. metadata: or NULL. mark: for a traceparent, if the metadata
+ * have none; or NULL. */
 struct grpc_head *grpc_head_get(struct grpc_method *m, PyObject *metadata, uint64_t timeout_ns,
-                                enum grpc_coding coding);
+                                enum grpc_coding coding, const struct trace_mark *mark);
 void grpc_head_put(struct grpc_head *head); /* accepts NULL */
 /* A tuple (new) of what an answer says. */
 PyObject *grpc_metadata(const struct fetch_header *list, size_t count);

@@ -310,6 +310,7 @@ static void method_dealloc(PyObject *self)
     grpc_head_put(m->head);
     Py_XDECREF((PyObject *)m->channel);
     Py_XDECREF(m->path);
+    Py_XDECREF(m->url);
     Py_XDECREF(m->serialize);
     Py_XDECREF(m->deserialize);
     Py_TYPE(self)->tp_free(self);

@@ -123,8 +123,30 @@ static struct grpc_head *head_of(struct making *m)
     return head;
 }
 
+static bool has_key(const struct making *m, const char *key)
+{
+    const struct spot *spots = (const struct spot *)(const void *)m->spots.data;
+    const size_t count = m->spots.len / sizeof *spots, len = strlen(key);
+    for (size_t i = 0; i < count; i++)
+        if (spots[i].name_len == len && !memcmp(m->text.data + spots[i].name, key, len))
+            return true;
+    return false;
+}
+
+/* Unless the script has one. */
+static bool put_trace(struct making *m, const struct trace_mark *mark)
+{
+    char value[TRACE_VALUE_LEN];
+    if (!mark || has_key(m, "traceparent"))
+        return false;
+    py_trace_write(mark, value);
+    put(m, "traceparent", value, sizeof value);
+    return true;
+}
+
 static struct grpc_head *head_new(struct grpc_method *method, PyObject *metadata,
-                                  uint64_t timeout_ns, enum grpc_coding coding)
+                                  uint64_t timeout_ns, enum grpc_coding coding,
+                                  const struct trace_mark *mark)
 {
     static const char accepted[] = "identity, deflate, gzip";
     struct making m = {0};
@@ -139,8 +161,11 @@ static struct grpc_head *head_new(struct grpc_method *method, PyObject *metadata
     if (timeout_ns)
         put(&m, "grpc-timeout", timeout, grpc_timeout_text(timeout_ns, timeout));
     struct grpc_head *head = NULL;
-    if (put_metadata(&m, method->channel->metadata) == 0 && put_metadata(&m, metadata) == 0)
+    if (put_metadata(&m, method->channel->metadata) == 0 && put_metadata(&m, metadata) == 0) {
+        const bool is_traced = put_trace(&m, mark);
         head = head_of(&m);
+        head->is_traced = is_traced;
+    }
     sbuf_fini(&m.text);
     sbuf_fini(&m.spots);
     if (!head)
@@ -151,12 +176,12 @@ static struct grpc_head *head_new(struct grpc_method *method, PyObject *metadata
 }
 
 struct grpc_head *grpc_head_get(struct grpc_method *m, PyObject *metadata, uint64_t timeout_ns,
-                                enum grpc_coding coding)
+                                enum grpc_coding coding, const struct trace_mark *mark)
 {
-    if (metadata && metadata != Py_None)
-        return head_new(m, metadata, timeout_ns, coding);
+    if (mark || (metadata && metadata != Py_None))
+        return head_new(m, metadata, timeout_ns, coding, mark);
     if (!m->head || m->head->timeout_ns != timeout_ns || m->head->coding != coding) {
-        struct grpc_head *head = head_new(m, NULL, timeout_ns, coding);
+        struct grpc_head *head = head_new(m, NULL, timeout_ns, coding, NULL);
         if (!head)
             return NULL;
         grpc_head_put(m->head);

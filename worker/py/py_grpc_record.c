@@ -3,15 +3,20 @@
  * stream one of `grpc first`; and what the target has of it beside rows, when its user was stopped.
  *
  * As with HTTP: while only the statistics listen, numbers go straight there; else an event is fired
- * whose `response` is the call.
+ * whose `response` is the call. Single calls are shown as well: samples, spans.
  */
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_record.h"
 #include "worker/py/py_grpc.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
 #include "worker/py/py_journal.h"
+#include "worker/py/py_sample.h"
+#include "worker/py/py_samples.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_tags.h"
 
@@ -63,6 +68,90 @@ static struct session *session_of(const struct rpc *c)
     return c->method->channel->session;
 }
 
+/* Borrowed; NULL with an exception. */
+static PyObject *url_of(const struct rpc *c)
+{
+    struct grpc_method *m = c->method;
+    if (!m->url)
+        m->url = PyUnicode_Concat(m->channel->root, m->path);
+    return m->url;
+}
+
+/* ---- of single calls ------------------------------------------------------------------------ */
+
+/* What was sent or received of messages: they are bytes that nobody can read. */
+static struct sample_text size_text(char text[64], unsigned long long bytes, const char *of)
+{
+    const int len = snprintf(text, 64, "(%llu bytes of %s)", bytes, of);
+    return (struct sample_text){text, (size_t)len};
+}
+
+static const char *trace_id(const struct rpc *c, char id[TRACE_ID_ROOM])
+{
+    const struct fetch_header *h = grpc_header(c->head->headers, c->head->count, "traceparent");
+    if (!h || h->value_len < TRACE_VALUE_LEN)
+        return NULL;
+    *(char *)mempcpy(id, h->value + 3, TRACE_ID_ROOM - 1) = 0; /* ours or the script's */
+    return id;
+}
+
+static void keep_sample(const struct rpc *c, const struct py_stats_request *q)
+{
+    char id[TRACE_ID_ROOM], sent[64], answer[64];
+    const struct fetch_response *got = c->got;
+    const uint64_t now = clk_mono_ns();
+    if (!py_samples_want(session_stats(session_of(c)), q))
+        return;
+    struct sample s = {.trace = trace_id(c, id),
+                       .user = session_of(c)->user,
+                       .method = kind,
+                       .name = c->name,
+                       .url = url_of(c),
+                       .at = clk_steady() - (double)(now - c->started_ns) / 1e9,
+                       .time_ns = time_us(c) * 1000,
+                       .measures = q->measures,
+                       .asked = {c->head->headers, c->head->count}};
+    if (!s.url)
+        PyErr_Clear();
+    if (c->out.len >= GRPC_PREFIX)
+        s.sent = size_text(sent, c->out.len - GRPC_PREFIX, "a message");
+    if (c->received)
+        s.answer = size_text(answer, c->received, "messages");
+    if (got) {
+        s.status = got->status;
+        s.received = (struct sample_headers){got->headers, got->header_count};
+        s.trailers = (struct sample_headers){got->trailers, got->trailer_count};
+    }
+    py_samples_keep(&s, q);
+}
+
+static void tell_span(struct rpc *c, const char *failure, size_t len, const char *outcome)
+{
+    if (!py_trace_is_told(&c->trace))
+        return;
+    const struct trace_call call = {.mark = &c->trace,
+                                    .protocol = "grpc",
+                                    .user = session_of(c)->user,
+                                    .method = kind,
+                                    .name = c->name,
+                                    .url = url_of(c),
+                                    .procedure = c->method->path,
+                                    .start_ns = c->started_ns,
+                                    .end_ns = c->ended_ns,
+                                    .first_message_ns = c->first_ns,
+                                    .times = c->got ? &c->got->times : NULL,
+                                    .error = grpc_status_name(c->status),
+                                    .status = c->status,
+                                    .has_status = !outcome};
+    if (!call.url)
+        PyErr_Clear();
+    py_trace_call(&call, failure, len, outcome);
+    c->trace.is_sampled = false; /* once */
+}
+
+/* ---- straight to the statistics ---------------------------------------------------------------
+ */
+
 static int record_direct(struct rpc *c, PyObject *method, struct py_stats_request *q)
 {
     struct session *s = session_of(c);
@@ -74,8 +163,10 @@ static int record_direct(struct rpc *c, PyObject *method, struct py_stats_reques
     if (__builtin_expect(py_tags_wanted, 0) &&
         py_tags_note(s->user, c->tags, method, c->name, q) != 0)
         return -1;
-    if (__builtin_expect(py_journal_wanted, 0))
+    if (__builtin_expect(py_journal_wanted, 0)) {
+        q->url = url_of(c);
         py_journal_note(stats, s->user, c->tags, method, c->name, q);
+    }
     return 0;
 }
 
@@ -111,7 +202,7 @@ static int fire(struct rpc *c, PyObject *method, uint64_t us, PyObject *error)
         put(d, "context", event_context(c)) == 0 &&
         put(d, "response", Py_NewRef((PyObject *)c)) == 0 &&
         put(d, "start_time", PyFloat_FromDouble(clk_wall() - ago)) == 0 &&
-        put(d, "url", PyUnicode_Concat(c->method->channel->root, c->method->path)) == 0)
+        put(d, "url", Py_XNewRef(url_of(c))) == 0)
         result = PyObject_Call(function, none, d);
     Py_XDECREF(d);
     Py_XDECREF(none);
@@ -160,6 +251,10 @@ int grpc_record(struct rpc *c, PyObject *error)
                                  .got = c->got};
     measure(c, q.time_us, &measures);
     const int rc = record_direct(c, kind, &q);
+    if (__builtin_expect(py_trace_wanted, 0) && rc == 0)
+        tell_span(c, q.failure, q.failure_len, NULL);
+    if (__builtin_expect(q.slow_row || q.new, 0))
+        keep_sample(c, &q);
     Py_XDECREF(text);
     return rc;
 }
@@ -179,6 +274,8 @@ void grpc_record_aside(struct rpc *c, enum py_stats_aside what, unsigned n)
     PyErr_Fetch(&type, &value, &trace);
     if (record_aside_of(session_of(c), kind, c->name, what, n) < 0)
         PyErr_Clear();
+    if (__builtin_expect(py_trace_wanted, 0) && what != ASIDE_RESENT)
+        tell_span(c, NULL, 0, what == ASIDE_CUT ? "cut" : "discarded");
     PyErr_Restore(type, value, trace);
 }
 
@@ -225,8 +322,19 @@ static bool measure_event(PyObject *response, uint64_t us, struct measures *meas
 
 static void note_event(PyObject *response, const struct py_stats_request *q)
 {
-    if (!is_call(response))
+    if (is_call(response))
+        keep_sample((struct rpc *)response, q);
+    else
         others.note(response, q);
+}
+
+/* Of the first message of a stream, too, before the call is over. */
+static void trace_event(PyObject *response, const struct py_stats_request *q)
+{
+    if (!is_call(response))
+        others.trace(response, q);
+    else if (((struct rpc *)response)->is_recorded)
+        tell_span((struct rpc *)response, q->failure, q->failure_len, NULL);
 }
 
 static void name_event(PyObject *response, PyObject **user, PyObject **tags,
@@ -241,6 +349,9 @@ static void name_event(PyObject *response, PyObject **user, PyObject **tags,
     *tags = c->tags ? c->tags : *tags;
     q->status = (int)c->status;
     q->got = c->got;
+    q->url = url_of(c);
+    if (!q->url)
+        PyErr_Clear();
 }
 
 void grpc_record_hook(void)
@@ -252,5 +363,6 @@ void grpc_record_hook(void)
     ours.measure = measure_event;
     ours.note = note_event;
     ours.tags = name_event;
+    ours.trace = trace_event;
     py_stats_hook(&ours);
 }

@@ -70,6 +70,18 @@ static int take_coding(struct rpc *c, PyObject *compression)
     return 0;
 }
 
+static struct grpc_head *head_for(struct rpc *c, PyObject *metadata)
+{
+    const uint64_t timeout_ns = c->deadline_ns ? c->deadline_ns - c->started_ns : 0;
+    if (!__builtin_expect(py_trace_wanted, 0))
+        return grpc_head_get(c->method, metadata, timeout_ns, c->coding, NULL);
+    const struct trace_mark mark = py_trace_mark(c->method->channel->session->user);
+    struct grpc_head *head = grpc_head_get(c->method, metadata, timeout_ns, c->coding, &mark);
+    if (head && head->is_traced)
+        c->trace = mark;
+    return head;
+}
+
 struct rpc *grpc_call_new(struct grpc_method *m, const struct grpc_args *a)
 {
     if (is_given(a->credentials)) {
@@ -89,8 +101,7 @@ struct rpc *grpc_call_new(struct grpc_method *m, const struct grpc_args *a)
     c->in.most = m->channel->max_receive;
     c->is_patient = is_given(a->wait_for_ready) && PyObject_IsTrue(a->wait_for_ready) == 1;
     if (take_timeout(c, a->timeout) == 0 && take_coding(c, a->compression) == 0)
-        c->head = grpc_head_get(m, a->metadata, c->deadline_ns ? c->deadline_ns - c->started_ns : 0,
-                                c->coding);
+        c->head = head_for(c, a->metadata);
     if (!c->head)
         Py_CLEAR(c);
     else if (c->coding != GRPC_IDENTITY && is_given(a->metadata))
@@ -418,7 +429,8 @@ static int fall_back(struct rpc *c)
 {
     struct grpc_method *m = c->method;
     const enum grpc_status before = c->status;
-    struct grpc_head *head = grpc_head_get(m, c->metadata, c->head->timeout_ns, GRPC_IDENTITY);
+    struct grpc_head *head = grpc_head_get(m, c->metadata, c->head->timeout_ns, GRPC_IDENTITY,
+                                           c->trace.span ? &c->trace : NULL);
     if (!head)
         return -1;
     grpc_record_aside(c, ASIDE_RESENT, 1 + c->got->resent);

@@ -316,7 +316,7 @@ static PyObject *url_of(const struct py_stats_request *q)
     struct response *r = (struct response *)q->response;
     PyObject *asked = q->response, *url;
     if (!r)
-        return NULL;
+        return Py_XNewRef(q->url);
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
         asked = PyList_GET_ITEM(r->history, 0);
     else if (r->site && r->target && !r->url)

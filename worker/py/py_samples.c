@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/metric/stats.h"
 #include "worker/py/py_client_record.h"
+#include "worker/py/py_sample.h"
 #include "worker/py/py_stats.h"
 
 #include <stdlib.h>
@@ -17,7 +18,6 @@
 #define SLOW_PER_REPORT 6
 #define WAITING_MAX 200
 #define BYTES_PER_REPORT (192u * 1024)
-#define BODY_MAX 4096
 
 struct slowest {
     struct tally *row;
@@ -92,21 +92,47 @@ static void wait_in_line(struct sbuf *sample)
     the.waiting[(the.first + the.count++) % WAITING_MAX] = *sample;
 }
 
+bool py_samples_want(const struct py_stats *stats, const struct py_stats_request *q)
+{
+    return (q->failure ? the.failed_left && q->new : the.slow_left && q->slow_row) &&
+           py_stats_is_reported(stats);
+}
+
+static const char *kind_of(const struct py_stats_request *q)
+{
+    return q->failure ? "failed" : "slow";
+}
+
+static void keep(struct sbuf *sample, const struct py_stats_request *q)
+{
+    --*(q->failure ? &the.failed_left : &the.slow_left);
+    wait_in_line(sample);
+    if (!q->failure)
+        remember(q->slow_row, q->time_us);
+}
+
 void py_samples_note(struct response *r, const struct py_stats_request *q)
 {
-    unsigned *left = q->failure ? &the.failed_left : &the.slow_left;
-    if (!*left || (q->failure && !q->new) || !py_stats_is_reported(session_stats(r->session)))
+    if (!py_samples_want(session_stats(r->session), q))
         return;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
     struct sbuf sample = {0};
-    measure_sample(r, q->failure ? "failed" : "slow", q->new ? q->new->text : NULL, BODY_MAX,
-                   &sample);
-    --*left;
-    wait_in_line(&sample);
-    if (!q->failure)
-        remember(q->slow_row, q->time_us);
+    measure_sample(r, kind_of(q), q->new ? q->new->text : NULL, SAMPLE_BODY_MOST, &sample);
+    keep(&sample, q);
     PyErr_Restore(type, value, trace); /* in place of what went wrong here */
+}
+
+void py_samples_keep(struct sample *s, const struct py_stats_request *q)
+{
+    PyObject *type = NULL, *value = NULL, *trace = NULL;
+    PyErr_Fetch(&type, &value, &trace);
+    struct sbuf sample = {0};
+    s->kind = kind_of(q);
+    s->error = q->new ? q->new->text : NULL;
+    sample_pack(s, SAMPLE_BODY_MOST, &sample);
+    keep(&sample, q);
+    PyErr_Restore(type, value, trace);
 }
 
 void py_samples_note_check(struct response *r, const char *text)
@@ -114,7 +140,7 @@ void py_samples_note_check(struct response *r, const char *text)
     if (!the.failed_left || !r->session || !py_stats_is_reported(session_stats(r->session)))
         return;
     struct sbuf sample = {0};
-    measure_sample(r, "failed", text, BODY_MAX, &sample);
+    measure_sample(r, "failed", text, SAMPLE_BODY_MOST, &sample);
     the.failed_left--;
     wait_in_line(&sample);
 }

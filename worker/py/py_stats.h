@@ -35,6 +35,7 @@ struct py_stats_request {
     int status;                       /* of HTTP, or 0 */
     const struct fetch_response *got; /* what came of the exchange; only for tags, or NULL */
     PyObject *response;               /* of our client; only for tags, borrowed or NULL */
+    PyObject *url;                    /* of one without a response; borrowed or NULL */
     double now;                       /* answer: when it was counted, by clk_steady_coarse */
     bool is_apart;                    /* answer: it was none of the run's */
     /* Answers, for a request with measures: */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A span is written as protobuf (opentelemetry.proto.trace.v1.Span, with the key it has in
- * ScopeSpans) as soon as its request ended, into a buffer of bounded size, which is taken by
- * pieces. What finds no room is counted.
+/* A span is written (py_span.h) as soon as its request ended, into a buffer of bounded size, which
+ * is taken by pieces. What finds no room is counted.
  *
  * Whether a call is sampled follows from its trace id, by the 56 lowest bits, as OpenTelemetry's
  * samplers do it: a back end that samples by the same share keeps the same traces.
@@ -10,11 +9,10 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "common/base/protobuf.h"
-#include "common/base/utf8.h"
-#include "worker/proto/mask.h"
+#include "common/base/varint.h"
 #include "worker/py/py_client_record.h"
 #include "worker/py/py_mod.h"
+#include "worker/py/py_span.h"
 #include "worker/py/py_stats.h"
 
 #include <pthread.h>
@@ -24,15 +22,9 @@
 
 #define BUFFER_BYTES (4u << 20)
 #define PIECE_BYTES (256u << 10)
-#define TEXT_MOST 1024
-#define URL_MOST 2048
 #define RANDOM_BITS 56
 #define HEADER "traceparent"
-#define VALUE_LEN 55 /* 00-TRACE-SPAN-01 */
 #define HEADERS_USUAL 96
-
-enum { SPAN = 2 }; /* in ScopeSpans */
-enum { KIND_INTERNAL = 1, KIND_CLIENT = 3, STATUS_ERROR = 2 };
 
 struct task { /* that is executed: an attribute of the user */
     struct trace_mark mark;
@@ -99,10 +91,10 @@ static struct trace_mark next_mark(void)
     return m;
 }
 
-/* Of a request: below the task of its user, if that is traced. */
-static struct trace_mark mark_of(const struct response *r)
+/* Of a request: below the task of its user, if that is traced. user: or NULL. */
+static struct trace_mark mark_of(PyObject *user)
 {
-    PyObject *user = r->session ? r->session->user : NULL, *kept = NULL;
+    PyObject *kept = NULL;
     struct task task;
     if (!the.has_tasks || !is_given(user))
         return next_mark();
@@ -128,7 +120,7 @@ static char *put_hex(char *to, uint64_t number)
     return to;
 }
 
-static void write_value(const struct trace_mark *m, char value[static VALUE_LEN])
+static void write_value(const struct trace_mark *m, char value[static TRACE_VALUE_LEN])
 {
     char *to = mempcpy(value, "00-", 3);
     to = put_hex(put_hex(to, m->high), m->low);
@@ -141,12 +133,12 @@ static void write_value(const struct trace_mark *m, char value[static VALUE_LEN]
 static struct asked *with_header(struct asked *old, const struct trace_mark *m)
 {
     struct fetch_header few[HEADERS_USUAL], *headers = few;
-    char value[VALUE_LEN];
+    char value[TRACE_VALUE_LEN];
     if (old->count + 1 > HEADERS_USUAL)
         headers = mem_zalloc((old->count + 1) * sizeof *headers);
     write_value(m, value);
     memcpy(headers, old->headers, old->count * sizeof *headers);
-    headers[old->count] = (struct fetch_header){HEADER, value, sizeof HEADER - 1, VALUE_LEN};
+    headers[old->count] = (struct fetch_header){HEADER, value, sizeof HEADER - 1, TRACE_VALUE_LEN};
     struct asked *new = asked_new(old->method, old->method_len, headers, old->count + 1);
     if (headers != few)
         free(headers);
@@ -158,7 +150,7 @@ void py_trace_begin(struct response *r)
 {
     if (asked_find(r->asked, HEADER))
         return; /* the script's */
-    r->trace = mark_of(r);
+    r->trace = mark_of(r->session ? r->session->user : NULL);
     r->asked = with_header(r->asked, &r->trace);
 }
 
@@ -176,7 +168,7 @@ int py_trace_begin_of(struct response *r, PyObject *account)
     if (PyBytes_Check(kept) && PyBytes_GET_SIZE(kept) == sizeof r->trace) {
         memcpy(&r->trace, PyBytes_AS_STRING(kept), sizeof r->trace);
     } else {
-        r->trace = mark_of(r);
+        r->trace = mark_of(r->session ? r->session->user : NULL);
         Py_SETREF(kept, PyBytes_FromStringAndSize((const char *)&r->trace, sizeof r->trace));
         if (!kept || PyObject_SetAttr(account, the.account_key, kept) != 0) {
             Py_XDECREF(kept);
@@ -194,147 +186,59 @@ void py_trace_id(const struct response *r, char id[TRACE_ID_ROOM])
     *id = 0;
     if (r->trace.span)
         *put_hex(put_hex(id, r->trace.high), r->trace.low) = 0;
-    else if (h && h->value && h->value_len >= VALUE_LEN)
+    else if (h && h->value && h->value_len >= TRACE_VALUE_LEN)
         *(char *)mempcpy(id, h->value + 3, TRACE_ID_ROOM - 1) = 0;
 }
 
 /* ---- a span --------------------------------------------------------------------------------- */
 
-static void put_bytes(struct sbuf *b, unsigned field, uint64_t first, const uint64_t *second)
-{
-    unsigned char bytes[16];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(first >> (56 - 8 * i));
-        bytes[8 + i] = second ? (unsigned char)(*second >> (56 - 8 * i)) : 0;
-    }
-    pb_bytes(b, field, bytes, second ? 16 : 8);
-}
-
-/* As text that is UTF-8. */
-static void put_text(struct sbuf *b, unsigned field, const char *text, size_t len)
-{
-    struct sbuf clean = {0};
-    utf8_add_clean(&clean, text, len);
-    pb_bytes(b, field, clean.data ? clean.data : "", clean.len);
-    sbuf_fini(&clean);
-}
-
-enum value { VALUE_TEXT = 1, VALUE_NUMBER = 3 }; /* fields of AnyValue */
-
-static void put_attribute(struct sbuf *b, const char *key, const char *text, size_t len)
-{
-    if (!len)
-        return;
-    const size_t at = pb_open(b, 9);
-    pb_bytes(b, 1, key, strlen(key));
-    const size_t any = pb_open(b, 2);
-    put_text(b, VALUE_TEXT, text, len);
-    pb_close(b, any);
-    pb_close(b, at);
-}
-
-static void put_word(struct sbuf *b, const char *key, const char *word)
-{
-    put_attribute(b, key, word, strlen(word));
-}
-
-static void put_number(struct sbuf *b, const char *key, uint64_t number)
-{
-    const size_t at = pb_open(b, 9);
-    pb_bytes(b, 1, key, strlen(key));
-    const size_t any = pb_open(b, 2);
-    pb_uint(b, VALUE_NUMBER, number);
-    pb_close(b, any);
-    pb_close(b, at);
-}
-
-/* Borrowed; "" of what is no text. */
-static const char *text_of(PyObject *o, size_t *len)
-{
-    Py_ssize_t size = 0;
-    const char *text = o && PyUnicode_Check(o) ? PyUnicode_AsUTF8AndSize(o, &size) : NULL;
-    if (!text)
-        PyErr_Clear();
-    *len = text ? (size_t)size : 0;
-    return text ? text : "";
-}
-
-static void put_masked(struct sbuf *b, const char *key, const char *text, size_t len, size_t most)
-{
-    struct sbuf masked = {0};
-    mask_text(&masked, text, len < most ? len : most);
-    put_attribute(b, key, masked.data, masked.len);
-    sbuf_fini(&masked);
-}
-
 static void put_place(struct sbuf *b, struct response *r)
 {
-    const char *text = r->site->authority, *colon = NULL;
-    const size_t len = r->site->authority_len;
     struct sbuf url = {0};
     size_t root_len, target_len;
-    const char *root = text_of(r->site->root, &root_len), *target = text_of(r->target, &target_len);
+    const char *root = span_text_of(r->site->root, &root_len);
+    const char *target = span_text_of(r->target, &target_len);
     sbuf_add(&url, root, root_len);
     sbuf_add(&url, target, target_len);
-    put_masked(b, "url.full", url.data ? url.data : "", url.len, URL_MOST);
+    span_url(b, url.data ? url.data : "", url.len);
     sbuf_fini(&url);
-    for (size_t i = 0; i < len; i++)
-        colon = text[i] == ':' ? text + i : text[i] == ']' ? NULL : colon;
-    const bool is_bracketed = len && text[0] == '[';
-    const size_t host_len = (colon ? (size_t)(colon - text) : len) - 2 * is_bracketed;
-    put_attribute(b, "server.address", text + is_bracketed, host_len);
-    put_number(b, "server.port", colon ? strtoul(colon + 1, NULL, 10) : r->site->is_tls ? 443 : 80);
+    span_server(b, r->site->authority, r->site->authority_len, r->site->is_tls);
 }
 
 static void put_answer(struct sbuf *b, const struct response *r)
 {
     const char *version = response_http_version(r);
     if (r->status > 0)
-        put_number(b, "http.response.status_code", (uint64_t)r->status);
+        span_number(b, "http.response.status_code", (uint64_t)r->status);
     if (version)
-        put_word(b, "network.protocol.version", version);
+        span_word(b, "network.protocol.version", version);
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
-        put_number(b, "http.request.resend_count", (uint64_t)PyList_GET_SIZE(r->history));
+        span_number(b, "http.request.resend_count", (uint64_t)PyList_GET_SIZE(r->history));
 }
 
 /* The class of an exception that is written as CLASS(…); the status of an answer. */
-static void put_error(struct sbuf *b, const struct response *r, const char *failure, size_t len)
+static void put_error_type(struct sbuf *b, int status, const char *failure, size_t len)
 {
-    char status[16];
+    char number[16];
     size_t name = 0;
     while (name < len && (failure[name] == '_' || failure[name] == '.' ||
                           (failure[name] >= '0' && failure[name] <= '9') ||
                           ((failure[name] | 32) >= 'a' && (failure[name] | 32) <= 'z')))
         name++;
-    if (r->status >= 400) {
-        snprintf(status, sizeof status, "%d", r->status);
-        put_word(b, "error.type", status);
+    if (status >= 400) {
+        snprintf(number, sizeof number, "%d", status);
+        span_word(b, "error.type", number);
     } else if (name && name < len && failure[name] == '(') {
-        put_attribute(b, "error.type", failure, name);
+        span_text(b, "error.type", failure, name);
     } else {
-        put_word(b, "error.type", "_OTHER");
+        span_word(b, "error.type", "_OTHER");
     }
-}
-
-static void put_status(struct sbuf *b, const char *failure, size_t len)
-{
-    struct sbuf masked = {0};
-    const size_t at = pb_open(b, 15);
-    mask_text(&masked, failure, len < TEXT_MOST ? len : TEXT_MOST);
-    put_text(b, 2, masked.data ? masked.data : "", masked.len);
-    pb_uint(b, 3, STATUS_ERROR);
-    pb_close(b, at);
-    sbuf_fini(&masked);
 }
 
 static void put_event(struct sbuf *b, const char *name, uint64_t mono_ns)
 {
-    if (!mono_ns)
-        return;
-    const size_t at = pb_open(b, 11);
-    pb_fixed64(b, 1, mono_ns + the.ahead_ns);
-    pb_bytes(b, 2, name, strlen(name));
-    pb_close(b, at);
+    if (mono_ns)
+        span_event(b, name, mono_ns + the.ahead_ns);
 }
 
 static void put_events(struct sbuf *b, const struct fetch_times *t)
@@ -346,18 +250,22 @@ static void put_events(struct sbuf *b, const struct fetch_times *t)
     put_event(b, "first byte received", t->first_byte);
 }
 
-static void put_name(struct sbuf *b, const struct response *r)
+/* What all spans of requests have. */
+static void put_request(struct sbuf *b, PyObject *user, PyObject *method, PyObject *name)
 {
-    struct sbuf name = {0};
+    struct sbuf whole = {0};
     size_t method_len, name_len;
-    const char *method = text_of(r->method, &method_len), *row = text_of(r->name, &name_len);
-    sbuf_add(&name, method, method_len);
-    sbuf_addc(&name, ' ');
-    sbuf_add(&name, row, name_len < TEXT_MOST ? name_len : TEXT_MOST);
-    put_text(b, 5, name.data, name.len);
-    sbuf_fini(&name);
-    put_attribute(b, "http.request.method", method, method_len);
-    put_attribute(b, "request.name", row, name_len < TEXT_MOST ? name_len : TEXT_MOST);
+    const char *verb = span_text_of(method, &method_len), *row = span_text_of(name, &name_len);
+    name_len = name_len < SPAN_TEXT_MOST ? name_len : SPAN_TEXT_MOST;
+    sbuf_add(&whole, verb, method_len);
+    sbuf_addc(&whole, ' ');
+    sbuf_add(&whole, row, name_len);
+    span_name(b, whole.data, whole.len);
+    sbuf_fini(&whole);
+    span_text(b, "request.name", row, name_len);
+    span_word(b, "user_agent.synthetic.type", "test");
+    if (is_given(user))
+        span_word(b, "katydid.user_class", Py_TYPE(user)->tp_name);
 }
 
 /* Of the first exchange of the call; 0: there was none. */
@@ -376,37 +284,31 @@ static void put_times(struct sbuf *b, const struct response *r)
 {
     const uint64_t end = r->ended_ns ? r->ended_ns : clk_mono_ns(), known = start_of(r);
     const uint64_t start = known ? known : end - (r->duration_ns < end ? r->duration_ns : end);
-    pb_fixed64(b, 7, start + the.ahead_ns);
-    pb_fixed64(b, 8, end + the.ahead_ns);
+    span_times(b, start + the.ahead_ns, end + the.ahead_ns);
 }
 
 /* failure, outcome: NULL, or what went wrong; what became of one that is not reported. */
 static void put_span(struct sbuf *b, struct response *r, const char *failure, size_t len,
                      const char *outcome)
 {
-    const size_t at = pb_open(b, SPAN);
-    put_bytes(b, 1, r->trace.high, &r->trace.low);
-    put_bytes(b, 2, r->trace.span, NULL);
-    if (r->trace.parent)
-        put_bytes(b, 4, r->trace.parent, NULL);
-    pb_uint(b, 6, KIND_CLIENT);
-    put_name(b, r);
+    const size_t at = span_open(b, &r->trace, SPAN_CLIENT);
+    size_t method_len;
+    const char *method = span_text_of(r->method, &method_len);
+    put_request(b, r->session ? r->session->user : NULL, r->method, r->name);
+    span_text(b, "http.request.method", method, method_len);
     put_times(b, r);
     if (r->site && r->target)
         put_place(b, r);
     put_answer(b, r);
-    put_word(b, "user_agent.synthetic.type", "test");
-    if (r->session && is_given(r->session->user))
-        put_word(b, "katydid.user_class", Py_TYPE(r->session->user)->tp_name);
     if (outcome)
-        put_word(b, "katydid.outcome", outcome);
+        span_word(b, "katydid.outcome", outcome);
     if (failure)
-        put_error(b, r, failure, len);
+        put_error_type(b, r->status, failure, len);
     if (r->got)
         put_events(b, &r->got->times);
     if (failure)
-        put_status(b, failure, len);
-    pb_close(b, at);
+        span_failure(b, failure, len);
+    span_close(b, at);
 }
 
 /* Whether there is room for one more; counts it otherwise. */
@@ -447,27 +349,112 @@ void py_trace_aside(struct response *r, const char *outcome)
     PyErr_Restore(type, value, trace);
 }
 
+/* ---- of other protocols --------------------------------------------------------------------- */
+
+/* "/package.Service/Method" */
+static void put_procedure(struct sbuf *b, const struct trace_call *c)
+{
+    size_t len;
+    const char *path = span_text_of(c->procedure, &len);
+    const char *slash = len > 1 ? memchr(path + 1, '/', len - 1) : NULL;
+    span_word(b, "rpc.system", c->protocol);
+    if (!slash)
+        return;
+    span_text(b, "rpc.service", path + 1, (size_t)(slash - path - 1));
+    span_text(b, "rpc.method", slash + 1, (size_t)(path + len - slash - 1));
+    if (c->has_status)
+        span_number(b, "rpc.grpc.status_code", c->status);
+}
+
+static void put_url(struct sbuf *b, PyObject *url)
+{
+    size_t len;
+    const char *text = span_text_of(url, &len), *authority = strstr(text, "://");
+    span_url(b, text, len);
+    if (!authority)
+        return;
+    const bool is_tls = authority > text && authority[-1] == 's';
+    authority += 3;
+    const size_t all = strcspn(authority, "/?#");
+    const char *at = memrchr(authority, '@', all);
+    const char *host = at ? at + 1 : authority;
+    span_server(b, host, (size_t)(authority + all - host), is_tls);
+}
+
+static void put_call(struct sbuf *b, const struct trace_call *c, const char *failure, size_t len,
+                     const char *outcome)
+{
+    const size_t at = span_open(b, c->mark, SPAN_CLIENT);
+    put_request(b, c->user, c->method, c->name);
+    span_times(b, c->start_ns + the.ahead_ns, c->end_ns + the.ahead_ns);
+    if (c->procedure)
+        put_procedure(b, c);
+    else
+        span_word(b, "network.protocol.name", c->protocol);
+    put_url(b, c->url);
+    if (outcome)
+        span_word(b, "katydid.outcome", outcome);
+    if (failure && c->error)
+        span_word(b, "error.type", c->error);
+    else if (failure)
+        put_error_type(b, 0, failure, len);
+    if (c->times)
+        put_events(b, c->times);
+    put_event(b, "first message received", c->first_message_ns);
+    if (c->link && c->link->span)
+        span_link(b, c->link);
+    if (failure)
+        span_failure(b, failure, len);
+    span_close(b, at);
+}
+
+struct trace_mark py_trace_mark(PyObject *user)
+{
+    return mark_of(user);
+}
+
+void py_trace_write(const struct trace_mark *mark, char value[static TRACE_VALUE_LEN])
+{
+    write_value(mark, value);
+}
+
+void py_trace_hex(const struct trace_mark *mark, char id[TRACE_ID_ROOM])
+{
+    *put_hex(put_hex(id, mark->high), mark->low) = 0;
+}
+
+bool py_trace_is_told(const struct trace_mark *mark)
+{
+    return mark->span && mark->is_sampled && the.has_spans;
+}
+
+void py_trace_call(const struct trace_call *c, const char *failure, size_t len, const char *outcome)
+{
+    PyObject *type = NULL, *value = NULL, *trace = NULL;
+    PyErr_Fetch(&type, &value, &trace);
+    if (py_trace_is_told(c->mark) && has_room())
+        put_call(&the.spans, c, failure, len, outcome);
+    PyErr_Restore(type, value, trace);
+}
+
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
 static void put_task(struct sbuf *b, const struct task *t, PyObject *user, PyObject *name,
                      PyObject *failure)
 {
     size_t name_len, len;
-    const char *class = Py_TYPE(user)->tp_name, *text = text_of(name, &name_len);
+    const char *class = Py_TYPE(user)->tp_name, *text = span_text_of(name, &name_len);
     struct sbuf whole = {0};
-    const size_t at = pb_open(b, SPAN);
-    sbuf_addf(&whole, "%s.%.*s", class, (int)(name_len < TEXT_MOST ? name_len : TEXT_MOST), text);
-    put_bytes(b, 1, t->mark.high, &t->mark.low);
-    put_bytes(b, 2, t->mark.span, NULL);
-    put_text(b, 5, whole.data, whole.len);
-    pb_uint(b, 6, KIND_INTERNAL);
-    pb_fixed64(b, 7, t->began_ns + the.ahead_ns);
-    pb_fixed64(b, 8, clk_mono_ns() + the.ahead_ns);
-    put_word(b, "katydid.user_class", class);
-    text = text_of(failure, &len);
+    const size_t at = span_open(b, &t->mark, SPAN_INTERNAL);
+    sbuf_addf(&whole, "%s.%.*s", class,
+              (int)(name_len < SPAN_TEXT_MOST ? name_len : SPAN_TEXT_MOST), text);
+    span_name(b, whole.data, whole.len);
+    span_times(b, t->began_ns + the.ahead_ns, clk_mono_ns() + the.ahead_ns);
+    span_word(b, "katydid.user_class", class);
+    text = span_text_of(failure, &len);
     if (len)
-        put_status(b, text, len);
-    pb_close(b, at);
+        span_failure(b, text, len);
+    span_close(b, at);
     sbuf_fini(&whole);
 }
 

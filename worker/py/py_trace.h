@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fetch_times;
 struct py_stats_request;
 struct response;
 
@@ -36,7 +37,34 @@ void py_trace_note(struct response *r, const struct py_stats_request *q);
 void py_trace_aside(struct response *r, const char *outcome);
 
 #define TRACE_ID_ROOM 33
+#define TRACE_VALUE_LEN 55 /* 00-TRACE-SPAN-01 */
 /* Of a call that has a traceparent, whosever. "": it has none. */
 void py_trace_id(const struct response *r, char id[TRACE_ID_ROOM]);
+
+/* ---- calls of other protocols than HTTP */
+
+/* A new one: below the user's task, if that is traced. user: or NULL. */
+struct trace_mark py_trace_mark(PyObject *user);
+/* The value of its traceparent; its trace id. */
+void py_trace_write(const struct trace_mark *mark, char value[static TRACE_VALUE_LEN]);
+void py_trace_hex(const struct trace_mark *mark, char id[TRACE_ID_ROOM]);
+
+/* Borrowed; NULL, 0: it has none. Times by CLOCK_MONOTONIC. */
+struct trace_call {
+    const struct trace_mark *mark,
+        *link;            /* its own; of a span of another trace that it goes with */
+    const char *protocol; /* "grpc" … */
+    PyObject *user, *method, *name, *url, *procedure; /* the last: "/package.Service/Method" */
+    uint64_t start_ns, end_ns, first_message_ns;
+    const struct fetch_times *times;
+    const char *error; /* what kind of failure it is, where that has a name */
+    unsigned status;   /* of gRPC */
+    bool has_status;
+};
+bool py_trace_is_told(const struct trace_mark *mark); /* whether its span is wanted */
+/* It ended. failure, outcome: as of py_trace_note and py_trace_aside, NULL: none. Keeps an
+ * exception that is set. */
+void py_trace_call(const struct trace_call *c, const char *failure, size_t len,
+                   const char *outcome);
 
 int py_trace_init(PyObject *module);

@@ -189,6 +189,7 @@ static PyObject *open_on(PyObject *self, PyObject *args, PyObject *kwargs)
     s->site = site_ref(r->site);
     s->ws = ws_new(site_engine(), &stream, &terms, websocket_event, s);
     s->opened_ns = clk_mono_ns();
+    s->trace = r->trace;
     s->most_waiting = terms.max_waiting;
     s->news.run = on_news;
     websocket_opened(s);
@@ -207,6 +208,7 @@ static PyObject *set_counts(PyObject *self, PyObject *args)
         return NULL;
     if (s->ws)
         return PyErr_Format(PyExc_RuntimeError, "it is open already");
+    websocket_count_hook();
     Py_XSETREF(s->session, (struct session *)Py_NewRef(session));
     Py_XSETREF(s->name, Py_NewRef(name));
     Py_XSETREF(s->tags, is_given(tags) ? Py_NewRef(tags) : NULL);
@@ -300,6 +302,13 @@ static PyObject *get_fd(PyObject *self, void *closure)
     return PyLong_FromLong(s->ws ? ws_fd(s->ws) : -1);
 }
 
+/* When the last message that was taken had arrived: CLOCK_MONOTONIC. */
+static PyObject *get_arrived(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyLong_FromUnsignedLongLong(((struct websocket *)self)->arrived_ns);
+}
+
 static PyObject *get_numbers(PyObject *self, void *closure)
 {
     (void)closure;
@@ -370,6 +379,7 @@ static PyGetSetDef getset[] = {
     {"_end", get_end, NULL, NULL, NULL},
     {"_fd", get_fd, NULL, NULL, NULL},
     {"_numbers", get_numbers, NULL, NULL, NULL},
+    {"_arrived_ns", get_arrived, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -14,6 +14,7 @@
 #include "worker/net/deadline.h"
 #include "worker/py/hub.h"
 #include "worker/py/py_client_session.h"
+#include "worker/py/py_trace.h"
 #include "worker/websocket/websocket.h"
 
 struct wait { /* of one greenlet at a time */
@@ -31,9 +32,10 @@ struct websocket {
     struct wait reading, writing, leaving;
     struct ready news; /* pongs and the end, for the statistics */
     struct series *sent, *received;
-    double timeout; /* of what waits, in seconds; negative: none */
-    uint64_t opened_ns;
-    size_t most_waiting; /* bytes of messages nobody takes */
+    double timeout;                 /* of what waits, in seconds; negative: none */
+    uint64_t opened_ns, arrived_ns; /* the second: the last message that was taken */
+    struct trace_mark trace;        /* of its handshake */
+    size_t most_waiting;            /* bytes of messages nobody takes */
     bool sends_bytes_as_text, counts_messages;
     bool is_counted; /* among the open ones */
     bool is_closing; /* its end is no failure: somebody here wanted it */
@@ -76,6 +78,7 @@ struct ws_row {
     const char *what;                          /* "request", "ping" … */
     PyObject *name;                            /* of this one; NULL: the socket's */
     PyObject *tags, *context, *answer, *error; /* or NULL */
+    PyObject *message;                         /* that was sent: of a request; or NULL */
     uint64_t time_us;                          /* or STATS_NO_TIME */
     uint64_t bytes;                            /* of the answer */
     const struct fetch_times *times;           /* NULL: it has no phases */
@@ -83,8 +86,9 @@ struct ws_row {
 };
 /* -1 with what a listener raised. Nothing while nobody counts. */
 int websocket_row(struct websocket *s, const struct ws_row *row);
-int websocket_aside(struct websocket *s, const char *what, PyObject *name,
-                    enum py_stats_aside aside); /* keeps an exception that is set */
+/* A request that was sent and is not reported. Keeps an exception that is set. */
+int websocket_aside(struct websocket *s, const struct ws_row *row, enum py_stats_aside aside);
+void websocket_count_hook(void); /* once there is a session */
 void websocket_opened(struct websocket *s);
 void websocket_closed(struct websocket *s); /* once: series */
 /* The same, if it has ended. Before anybody here hears of the end: what they do then, such as close

@@ -6,7 +6,10 @@
 
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
+#include "worker/py/py_client_json.h"
 #include "worker/py/py_journal.h"
+#include "worker/py/py_sample.h"
+#include "worker/py/py_samples.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_tags.h"
 
@@ -83,8 +86,111 @@ static void measure(const struct ws_row *row, struct measures *m)
         m->part_us[PART_wait] = m->extra.phase_us[PHASE_WAIT];
 }
 
-static int count_directly(struct websocket *s, PyObject *name, const struct ws_row *row)
+static PyObject *object_or_none(PyObject *o)
 {
+    return o ? o : Py_None;
+}
+
+static PyObject *row_tags(const struct websocket *s, const struct ws_row *row)
+{
+    return is_given(row->tags) ? row->tags : s->tags;
+}
+
+/* ---- of single requests --------------------------------------------------------------------- */
+
+struct told { /* one that is being counted */
+    struct websocket *s;
+    const struct ws_row *row;
+    PyObject *name, *url; /* the url: owned; NULL: not asked for yet */
+    struct trace_mark mark;
+    bool is_measured; /* its event's numbers were taken */
+};
+
+/* Borrowed; NULL: there is none. */
+static PyObject *url_of(struct told *t)
+{
+    if (!t->url)
+        t->url = PyObject_GetAttrString((PyObject *)t->s, "url");
+    if (!t->url)
+        PyErr_Clear();
+    return t->url;
+}
+
+static struct told told_of(struct websocket *s, const struct ws_row *row, PyObject *name)
+{
+    struct told t = {.s = s, .row = row, .name = name};
+    if (__builtin_expect(py_trace_wanted, 0) && row->message)
+        t.mark = py_trace_mark(s->session->user);
+    return t;
+}
+
+/* As it went over the wire; own: memory for it. */
+static struct sample_text text_of(PyObject *o, struct sbuf *own)
+{
+    Py_ssize_t len = 0;
+    if (!is_given(o))
+        return (struct sample_text){NULL, 0};
+    if (PyBytes_Check(o))
+        return (struct sample_text){PyBytes_AS_STRING(o), (size_t)PyBytes_GET_SIZE(o)};
+    const char *text = PyUnicode_Check(o) ? PyUnicode_AsUTF8AndSize(o, &len) : NULL;
+    if (text)
+        return (struct sample_text){text, (size_t)len};
+    const bool is_json = !PyUnicode_Check(o) && json_write(own, o);
+    PyErr_Clear();
+    return is_json ? (struct sample_text){own->data, own->len} : (struct sample_text){NULL, 0};
+}
+
+static void keep_sample(struct told *t, const struct py_stats_request *q)
+{
+    const struct ws_row *row = t->row;
+    const uint64_t now = clk_mono_ns();
+    const uint64_t took_ns = row->time_us == STATS_NO_TIME ? 0 : row->time_us * 1000;
+    struct sbuf sent = {0}, answer = {0};
+    char id[TRACE_ID_ROOM];
+    if (!py_samples_want(session_stats(t->s->session), q))
+        return;
+    py_trace_hex(&t->mark, id);
+    struct sample s = {.trace = py_trace_is_told(&t->mark) ? id : NULL,
+                       .user = t->s->session->user,
+                       .method = method,
+                       .name = t->name,
+                       .url = url_of(t),
+                       .at = clk_steady() -
+                             (double)(row->times ? now - row->times->start : took_ns) / 1e9,
+                       .time_ns = took_ns,
+                       .measures = q->measures};
+    s.sent = text_of(row->message, &sent);
+    s.answer = text_of(row->answer, &answer);
+    py_samples_keep(&s, q);
+    sbuf_fini(&sent);
+    sbuf_fini(&answer);
+}
+
+static void tell_span(struct told *t, const char *failure, size_t len, const char *outcome)
+{
+    const struct ws_row *row = t->row;
+    if (!row->times || !py_trace_is_told(&t->mark))
+        return;
+    const struct trace_call call = {.mark = &t->mark,
+                                    .link = &t->s->trace,
+                                    .protocol = "websocket",
+                                    .user = t->s->session->user,
+                                    .method = method,
+                                    .name = t->name,
+                                    .url = url_of(t),
+                                    .start_ns = row->times->start,
+                                    .end_ns = row->times->last_byte};
+    py_trace_call(&call, failure, len, outcome);
+}
+
+/* ---- straight to the statistics ---------------------------------------------------------------
+ */
+
+static int count_directly(struct told *t)
+{
+    struct websocket *s = t->s;
+    const struct ws_row *row = t->row;
+    PyObject *name = t->name;
     if (!PyList_GET_SIZE(s->session->handlers))
         return 0;
     struct measures measures;
@@ -96,21 +202,111 @@ static int count_directly(struct websocket *s, PyObject *name, const struct ws_r
     q.failure = repr ? PyUnicode_AsUTF8AndSize(repr, &len) : NULL;
     q.failure_len = (size_t)len;
     int rc = row->error && !q.failure ? -1 : 0;
-    PyObject *tags = is_given(row->tags) ? row->tags : s->tags;
+    PyObject *tags = row_tags(s, row);
     measure(row, &measures);
     if (rc == 0)
         rc = py_stats_record(stats, method, name, &q);
     if (rc == 0 && __builtin_expect(py_tags_wanted, 0))
         rc = py_tags_note(s->session->user, tags, method, name, &q);
-    if (rc == 0 && __builtin_expect(py_journal_wanted, 0))
+    if (rc == 0 && __builtin_expect(py_journal_wanted, 0)) {
+        q.url = url_of(t);
         py_journal_note(stats, s->session->user, tags, method, name, &q);
+    }
+    if (rc == 0)
+        tell_span(t, q.failure, q.failure_len, NULL);
+    if (rc == 0 && __builtin_expect(q.slow_row || q.new, 0))
+        keep_sample(t, &q);
     Py_XDECREF(repr);
     return rc;
 }
 
-static PyObject *object_or_none(PyObject *o)
+/* ---- as an event ------------------------------------------------------------------------------
+ */
+
+static struct told *the_event; /* that is fired now; NULL: none is */
+static struct py_stats_hooks others;
+
+static int fire(struct told *t)
 {
-    return o ? o : Py_None;
+    struct told *const before = the_event;
+    struct websocket *s = t->s;
+    const struct ws_row *row = t->row;
+    PyObject *ms = row->time_us == STATS_NO_TIME ? Py_NewRef(Py_None)
+                                                 : PyFloat_FromDouble((double)row->time_us / 1000);
+    the_event = t;
+    PyObject *result =
+        ms ? PyObject_CallFunction(ws_glue.report, "OOOOOKOOOO", s, s->session, method, t->name, ms,
+                                   (unsigned long long)row->bytes, object_or_none(row->answer),
+                                   object_or_none(row->error), object_or_none(row->context),
+                                   object_or_none(row_tags(s, row)))
+           : NULL;
+    the_event = before;
+    Py_XDECREF(ms);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* Its response is the answer, which knows nothing of us. */
+static struct told *told_by(PyObject *response)
+{
+    return the_event && response == object_or_none(the_event->row->answer) ? the_event : NULL;
+}
+
+static bool measure_event(PyObject *response, uint64_t us, struct measures *m)
+{
+    struct told *t = told_by(response);
+    if (!t || t->is_measured)
+        return others.measure && others.measure(response, us, m);
+    t->is_measured = true;
+    measure(t->row, m);
+    return true;
+}
+
+static void note_event(PyObject *response, const struct py_stats_request *q)
+{
+    struct told *t = told_by(response);
+    if (t)
+        keep_sample(t, q);
+    else
+        others.note(response, q);
+}
+
+static void trace_event(PyObject *response, const struct py_stats_request *q)
+{
+    struct told *t = told_by(response);
+    if (!t) {
+        others.trace(response, q);
+        return;
+    }
+    tell_span(t, q->failure, q->failure_len, NULL);
+    t->mark.is_sampled = false; /* once */
+}
+
+static void name_event(PyObject *response, PyObject **user, PyObject **tags,
+                       struct py_stats_request *q)
+{
+    struct told *t = told_by(response);
+    if (!t) {
+        others.tags(response, user, tags, q);
+        return;
+    }
+    *user = t->s->session->user;
+    q->url = url_of(t);
+}
+
+void websocket_count_hook(void)
+{
+    static bool is_hooked;
+    if (is_hooked)
+        return;
+    is_hooked = true;
+    others = py_stats_hooked();
+    struct py_stats_hooks ours = others;
+    ours.measure = measure_event;
+    ours.note = note_event;
+    ours.tags = name_event;
+    ours.trace = trace_event;
+    py_stats_hook(&ours);
 }
 
 int websocket_row(struct websocket *s, const struct ws_row *row)
@@ -121,37 +317,26 @@ int websocket_row(struct websocket *s, const struct ws_row *row)
     if (!name)
         return -1;
     Py_INCREF(name); /* Python code may make the table of names anew */
-    int rc = 0;
-    if (session_records_directly(s->session)) {
-        rc = count_directly(s, name, row);
-    } else {
-        PyObject *ms = row->time_us == STATS_NO_TIME
-                           ? Py_NewRef(Py_None)
-                           : PyFloat_FromDouble((double)row->time_us / 1000);
-        PyObject *result = ms ? PyObject_CallFunction(
-                                    ws_glue.report, "OOOOOKOOOO", s, s->session, method, name, ms,
-                                    (unsigned long long)row->bytes, object_or_none(row->answer),
-                                    object_or_none(row->error), object_or_none(row->context),
-                                    object_or_none(is_given(row->tags) ? row->tags : s->tags))
-                              : NULL;
-        Py_XDECREF(ms);
-        Py_XDECREF(result);
-        rc = result ? 0 : -1;
-    }
+    struct told t = told_of(s, row, name);
+    const int rc = session_records_directly(s->session) ? count_directly(&t) : fire(&t);
+    Py_XDECREF(t.url);
     Py_DECREF(name);
     return rc;
 }
 
-int websocket_aside(struct websocket *s, const char *what, PyObject *name,
-                    enum py_stats_aside aside)
+int websocket_aside(struct websocket *s, const struct ws_row *row, enum py_stats_aside aside)
 {
     if (!s->session)
         return 0;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    PyObject *text = row_name(what, is_given(name) ? name : s->name);
-    if (text && (!s->session->handlers || PyList_GET_SIZE(s->session->handlers)))
-        py_stats_aside(session_stats(s->session), method, text, aside, 1);
+    PyObject *name = row_name(row->what, is_given(row->name) ? row->name : s->name);
+    if (name && (!s->session->handlers || PyList_GET_SIZE(s->session->handlers))) {
+        py_stats_aside(session_stats(s->session), method, name, aside, 1);
+        struct told t = told_of(s, row, name);
+        tell_span(&t, NULL, 0, aside == ASIDE_CUT ? "cut" : "discarded");
+        Py_XDECREF(t.url);
+    }
     PyErr_Clear();
     PyErr_Restore(type, value, trace);
     return 0;

@@ -88,6 +88,8 @@ struct ws_message *websocket_next(struct websocket *s, double seconds)
         websocket_raise_end(s);
     if (!m && s->ws)
         m = wait_message(s, seconds);
+    if (m)
+        s->arrived_ns = m->arrived_ns;
     if (m && m->opcode < WS_CLOSE && !m->was_taken && s->session &&
         websocket_count(s, false, m->len, m->wire_bytes) < 0) {
         ws_message_free(m);

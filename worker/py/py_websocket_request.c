@@ -188,22 +188,28 @@ static PyObject *wait_answer(struct websocket *s, struct asking *a, PyObject *on
 
 /* ---- what came of it ------------------------------------------------------------------------ */
 
-static int record(struct websocket *s, struct asking *a, PyObject *answer, PyObject *error)
+static struct ws_row row_of(struct asking *a, PyObject *answer, PyObject *error)
 {
     if (!answer)
         a->times.last_byte = clk_mono_ns();
     const uint64_t took = a->times.last_byte - a->times.start;
-    const struct ws_row row = {.what = "request",
-                               .name = a->name,
-                               .tags = a->tags,
-                               .context = a->context,
-                               .answer = answer,
-                               .error = error,
-                               .time_us = took / 1000,
-                               .bytes = a->bytes,
-                               .times = &a->times,
-                               .sent_bytes = a->sent_bytes,
-                               .received_bytes = a->received_bytes};
+    return (struct ws_row){.what = "request",
+                           .name = a->name,
+                           .tags = a->tags,
+                           .context = a->context,
+                           .message = a->message,
+                           .answer = answer,
+                           .error = error,
+                           .time_us = took / 1000,
+                           .bytes = a->bytes,
+                           .times = &a->times,
+                           .sent_bytes = a->sent_bytes,
+                           .received_bytes = a->received_bytes};
+}
+
+static int record(struct websocket *s, struct asking *a, PyObject *answer, PyObject *error)
+{
+    const struct ws_row row = row_of(a, answer, error);
     return websocket_row(s, &row);
 }
 
@@ -219,7 +225,8 @@ static void record_failed(struct websocket *s, struct asking *a, bool was_judgin
         if (record(s, a, NULL, value) < 0)
             PyErr_WriteUnraisable((PyObject *)s);
     } else if (a->sent_bytes) {
-        websocket_aside(s, "request", a->name, was_judging ? ASIDE_DISCARDED : ASIDE_CUT);
+        const struct ws_row row = row_of(a, NULL, NULL);
+        websocket_aside(s, &row, was_judging ? ASIDE_DISCARDED : ASIDE_CUT);
     }
     PyErr_Clear();
     PyErr_Restore(type, value, trace);
