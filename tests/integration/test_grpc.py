@@ -460,13 +460,30 @@ def test_what_cannot_be_said(run):
             except TypeError:
                 continue
             raise AssertionError(kind)
+        for bad in {"ok": "x"}, {"ok": 5}, {"ok": ["NOT_FOUND"]}, {"ok": [StatusCode.OK, 5]}, {"compression": "gzip"}, {"compression": 7}, {"timeout": "x"}:
+            (what, value), = bad.items()
+            try:
+                echo(b"x", **bad)
+            except (TypeError, ValueError) as error:
+                assert what == "timeout" or (what in str(error) and repr(value) in str(error)), error
+                continue
+            raise AssertionError(bad)
+        for ok in StatusCode.OK, [StatusCode.NOT_FOUND], {StatusCode.NOT_FOUND}, (code for code in [StatusCode.NOT_FOUND]):
+            echo(b"x", name="fine", ok=ok) if ok is StatusCode.OK else error_of(unary("Fail"), b"5", name="fine", ok=ok)
+        assert rows().pop(("grpc", "fine"))["num_failures"] == 0
+        try:
+            channel(compression="gzip")
+        except ValueError as error:
+            assert "compression" in str(error) and "'gzip'" in str(error), error
+        else:
+            raise AssertionError("compression")
         for target in "unix:/tmp/x", "host:0", "host:99999", "", "host:port":
             try:
                 insecure_channel(target)
             except ValueError:
                 continue
             raise AssertionError(target)
-        assert not rows()
+        assert set(rows()) == {("grpc", "fine")}
     """)
 
 

@@ -71,7 +71,7 @@ struct rpc {
     PyObject_HEAD struct park reader, sender;
     struct grpc_method *method;
     PyObject *name, *tags, *context; /* the last two may be NULL */
-    PyObject *ok;                    /* statuses that are no failures, or NULL */
+    PyObject *ok;                    /* tuple of statuses that are no failures, or NULL */
     struct fetch *fetch;             /* NULL: nothing was sent */
     const struct fetch_response *got;
     struct grpc_head *head;

@@ -215,8 +215,7 @@ static int fire(struct rpc *c, PyObject *method, uint64_t us, PyObject *error)
  */
 static int is_expected(const struct rpc *c)
 {
-    PyObject *code = PyTuple_GET_ITEM(grpc_glue.codes, c->status);
-    return !c->ok ? 0 : c->ok == code ? 1 : PySequence_Contains(c->ok, code);
+    return c->ok ? PySequence_Contains(c->ok, PyTuple_GET_ITEM(grpc_glue.codes, c->status)) : 0;
 }
 
 int grpc_record(struct rpc *c, PyObject *error)

@@ -59,15 +59,39 @@ static int take_coding(struct rpc *c, PyObject *compression)
     const struct grpc_channel *channel = c->method->channel;
     long coding = (long)channel->coding;
     if (is_given(compression))
-        coding = PyLong_AsLong(compression);
-    if (coding == -1 && PyErr_Occurred())
-        return -1;
+        coding = PyIndex_Check(compression) ? PyLong_AsLong(compression) : GRPC_CODINGS;
     if (coding < 0 || coding >= GRPC_CODINGS) {
-        PyErr_SetString(PyExc_ValueError, "compression is one of grpc.Compression");
+        PyErr_Format(PyExc_ValueError, "compression is one of Compression, not %R", compression);
         return -1;
     }
     c->coding = channel->is_coding_refused ? GRPC_IDENTITY : (enum grpc_coding)coding;
     return 0;
+}
+
+static int is_code(PyObject *value)
+{
+    return PySequence_Contains(grpc_glue.codes, value);
+}
+
+/* A status, or several: kept as a tuple. */
+static int take_ok(struct rpc *c, PyObject *ok)
+{
+    if (!is_given(ok))
+        return 0;
+    int is = is_code(ok);
+    if (is == 1)
+        c->ok = PyTuple_Pack(1, ok);
+    else if (is == 0 && !PyUnicode_Check(ok))
+        c->ok = PySequence_Tuple(ok);
+    if (is == 1 || is < 0)
+        return c->ok ? 0 : -1;
+    for (Py_ssize_t i = 0; c->ok && i < PyTuple_GET_SIZE(c->ok) && is >= 0; i++)
+        is = is_code(PyTuple_GET_ITEM(c->ok, i)) == 1 ? 0 : -1;
+    if (c->ok && is == 0)
+        return 0;
+    PyErr_Clear(); /* of what is no collection, or cannot be compared */
+    PyErr_Format(PyExc_TypeError, "ok is a StatusCode, or several, not %R", ok);
+    return -1;
 }
 
 static struct grpc_head *head_for(struct rpc *c, PyObject *metadata)
@@ -97,10 +121,10 @@ struct rpc *grpc_call_new(struct grpc_method *m, const struct grpc_args *a)
     c->name = Py_NewRef(is_given(a->name) ? a->name : m->path);
     c->tags = is_given(a->tags) ? Py_NewRef(a->tags) : NULL;
     c->context = is_given(a->context) ? Py_NewRef(a->context) : NULL;
-    c->ok = is_given(a->ok) ? Py_NewRef(a->ok) : NULL;
     c->in.most = m->channel->max_receive;
     c->is_patient = is_given(a->wait_for_ready) && PyObject_IsTrue(a->wait_for_ready) == 1;
-    if (take_timeout(c, a->timeout) == 0 && take_coding(c, a->compression) == 0)
+    if (take_timeout(c, a->timeout) == 0 && take_coding(c, a->compression) == 0 &&
+        take_ok(c, a->ok) == 0)
         c->head = head_for(c, a->metadata);
     if (!c->head)
         Py_CLEAR(c);

@@ -15,6 +15,7 @@ from locust.clients import HttpSession
 
 from ._grpc_calls import FutureCall, StreamCall, feed
 from ._grpc_names import Channel as _Channel
+from ._grpc_names import coding_of
 
 MESSAGE_MOST = 4 << 20  # bytes, as everywhere in gRPC
 _UNLIMITED = 0xFFFFFFFF
@@ -90,7 +91,7 @@ class Channel(_Channel):
             self._session, host, port, authority, agent, tls,
             _limit(options.get("grpc.max_send_message_length", MESSAGE_MOST)),
             _limit(options.get("grpc.max_receive_message_length", MESSAGE_MOST)),
-            int(compression or 0), metadata, timeout or 0.0)
+            coding_of(compression), metadata, timeout or 0.0)
 
     def unary_unary(self, method, request_serializer=None, response_deserializer=None, _registered_method=False):
         return _katydid.GrpcMethod(self._core, _path(method), request_serializer, response_deserializer)

@@ -56,3 +56,20 @@ except ImportError:
         UNAVAILABLE = (14, "unavailable")
         DATA_LOSS = (15, "data loss")
         UNAUTHENTICATED = (16, "unauthenticated")
+
+
+def coding_of(compression):
+    """Its number."""
+    if compression is None:
+        return 0
+    if not isinstance(compression, int) or not 0 <= compression < len(Compression):
+        raise ValueError(f"compression is one of Compression, not {compression!r}")
+    return int(compression)
+
+
+def check_ok(ok):
+    """A status, or several, that are no failure."""
+    if ok is None or isinstance(ok, StatusCode):
+        return
+    if not isinstance(ok, (list, tuple, set, frozenset)) or not all(isinstance(code, StatusCode) for code in ok):
+        raise TypeError(f"ok is a StatusCode, or several, not {ok!r}")

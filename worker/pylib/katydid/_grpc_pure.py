@@ -11,6 +11,8 @@ import grpc.experimental.gevent as grpc_gevent
 from grpc import ssl_channel_credentials
 from locust import events
 
+from ._grpc_names import check_ok, coding_of
+
 grpc_gevent.init_gevent()
 
 _OURS = ("name", "tags", "context", "ok")
@@ -35,6 +37,7 @@ class Channel:
     def __init__(self, target, credentials=None, options=None, compression=None, *, user=None, request_event=None, metadata=None,
                  timeout=None):
         authority = split_target(target)[2]
+        coding_of(compression)
         options = (*(options or ()), ("grpc.use_local_subchannel_pool", 1))
         if credentials is None:
             self._channel = grpc.insecure_channel(authority, options, compression)
@@ -88,6 +91,7 @@ class _Method:
         return self.with_call(request, timeout, metadata, **more)[0]
 
     def with_call(self, request, timeout=None, metadata=None, **more):
+        check_ok(more.get("ok"))
         started, began, error, length = time.time(), time.perf_counter(), None, 0
         try:
             answer, call = self._method.with_call(request, **self._channel._asked(timeout, metadata, more))
@@ -100,6 +104,7 @@ class _Method:
             self._channel.fire(more.get("name") or self._path, started, began, length, _Told.of(error, more.get("ok")), more.get("context"))
 
     def future(self, request, timeout=None, metadata=None, **more):
+        check_ok(more.get("ok"))
         started, began = time.time(), time.perf_counter()
         future = self._method.future(request, **self._channel._asked(timeout, metadata, more))
 
@@ -112,6 +117,7 @@ class _Method:
         return future
 
     def _stream(self, request, timeout, metadata, more):
+        check_ok(more.get("ok"))
         started, began = time.time(), time.perf_counter()
         call = self._method(request, **self._channel._asked(timeout, metadata, more))
         return _Stream(call, lambda length, error: self._channel.fire(
