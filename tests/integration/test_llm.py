@@ -120,6 +120,16 @@ def test_answers_of_another_form_are_failures_and_counted(run):
     """)
 
 
+def test_an_answer_without_end_is_a_failure(run):
+    run("""
+        user.max_answer = 2_000_000
+        for name in "chat", "complete":
+            a = WAYS[name](model="endless", name="endless")
+            assert str(a.error) == "an answer of more than 2000000 bytes" and told[-1]["exception"] is a.error, a.error
+            assert 10_000 < len(a.text) < 2_000_000 and WAYS[name](model="plain", name="plain").ok
+    """)
+
+
 def test_connections_are_used_again(run, url):
     before = get_json(url + "/seen")["connections"]
     run("""

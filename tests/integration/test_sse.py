@@ -138,6 +138,8 @@ def test_a_stream_is_opened_again_behind_its_last_event(run, url):
             with session(cls).sse("/once", reconnect=True, name="once") as stream:
                 assert [e.id for e in stream] == ["1"] and stream.response.status_code == 404, "and no third time"
             assert rows()["SSE open", "once"]["num_requests"] == 2 * (BOTH.index(cls) + 1)
+            with session(cls).sse("/events?n=1&end&retry=0", name="at once", reconnect=True) as stream:
+                assert [(e.id, e.retry) for e in stream.until(n=50)] == [(str(i), 0) for i in range(1, 51)], "3 s each would be late"
             with session(cls).sse("/events?n=1&end", reconnect=True) as stream:  # waits 3 s before the next; the server says nothing
                 assert [e.id for e in stream.until(seconds=2)] == ["1"]
         assert set(failures()) == {("SSE open", "once")}, failures()

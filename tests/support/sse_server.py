@@ -48,7 +48,7 @@ async def say(writer, data):
 async def events(writer, query, headers):
     first = int(headers.get("last-event-id") or 0) + 1
     gap_s = float(query.get("gap", 10)) / 1000
-    retry = "retry: 10\n" if "retry" in query else ""
+    retry = f"retry: {query['retry'] or 10}\n" if "retry" in query else ""
     await say(writer, (HEAD + "Transfer-Encoding: chunked\r\n\r\n").encode())
     for i in range(first, first + int(query.get("n", 5))):
         await asyncio.sleep(gap_s)
@@ -133,6 +133,7 @@ ODD = {  # what is JSON, and no piece of an answer
     "number": {"choices": 5},
     "list": {"choices": [{"delta": {"content": ["a"]}, "text": ["a"]}]},
     "deep": [],  # said as text: deeper than json goes
+    "endless": {},  # and never an end
     "words": {"choices": [], "usage": {"prompt_tokens": "eleven", "completion_tokens": "ten"}},
 }
 TOKENS_IN, CACHED = 11, 4
@@ -185,6 +186,8 @@ def pieces(asked, path):
                 return
             if model in ODD and i == 1:
                 yield None, ODD[model]
+            while model == "endless":
+                yield None, {**about, "choices": [{"index": 0, **part, "finish_reason": None}] * 100}
         if model != "stops":
             yield None, {**about, "choices": [{"index": 0, **({"delta": {}} if is_chat else {"text": ""}), "finish_reason": "stop"}]}
             if asked.get("stream_options", {}).get("include_usage") and model != "silent":

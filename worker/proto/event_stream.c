@@ -71,7 +71,7 @@ static void take_retry(struct event_stream *s, const struct field *f)
     if (!f->value_len)
         return;
     s->retry_ms = (uint32_t)ms;
-    s->says_retry = true;
+    s->has_retry = s->says_retry = true;
 }
 
 static void take_field(struct event_stream *s, const struct field *f)

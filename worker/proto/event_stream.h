@@ -24,8 +24,9 @@ struct event_stream {
     size_t most;
     /* Of the event that is there. type: "" where none was given; id: the last one of the stream. */
     struct sbuf data, type, id;
-    uint32_t retry_ms; /* the last that was said; 0: none was */
-    bool says_retry;   /* this event did */
+    uint32_t retry_ms; /* the last that was said */
+    bool has_retry;    /* it was said; says_retry: since the event before */
+    bool says_retry;
     struct sbuf line, next_id;
     uint8_t bom;     /* bytes of it that were seen; 4: it is too late for one */
     bool was_cr;     /* the last byte ended a line, together with a LF that follows */

@@ -295,8 +295,8 @@ static PyObject *get_last_id(PyObject *object, void *closure)
 static PyObject *get_retry(PyObject *object, void *closure)
 {
     (void)closure;
-    const uint32_t ms = ((struct reader *)object)->stream.retry_ms;
-    return ms ? PyLong_FromUnsignedLong(ms) : Py_NewRef(Py_None);
+    const struct event_stream *s = &((struct reader *)object)->stream;
+    return s->has_retry ? PyLong_FromUnsignedLong(s->retry_ms) : Py_NewRef(Py_None);
 }
 
 static PyObject *get_count(PyObject *object, void *closure)

@@ -53,7 +53,7 @@ class EventStream:
         self._client, self._url, self._name, self._method = client, url, name, method
         self._headers, self._options = {**_HEADERS, **(headers or {})}, options
         self._reconnects, self._ends, self._most = reconnect, ends, max_event
-        self._reader = None
+        self._reader, self._retry_ms = None, _RETRY_MS
         self._has_begun = self._is_over = False
         self.response = self.error = self._last_id = None
         self.count = 0
@@ -185,6 +185,7 @@ class EventStream:
         if state == "open":
             return False  # the time is over
         self._drop()
+        self._retry_ms = self._retry_ms if retry is None else retry
         if self._is_over:
             return False
         if state == "failed":
@@ -193,7 +194,7 @@ class EventStream:
             self.error = StreamError(_ENDED)
         if self.error is not None:
             self._tell(self.kinds[2], None, 0, self.error)
-        return self._reconnects and self._open_again((retry or _RETRY_MS) / 1000, until)
+        return self._reconnects and self._open_again(self._retry_ms / 1000, until)
 
     def _open_again(self, wait_s, until):
         while not self._is_over:

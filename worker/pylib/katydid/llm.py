@@ -29,6 +29,7 @@ __all__ = ["Answer", "LLMUser", "ModelError", "Prompts"]
 KIND = "LLM"
 DONE = "[DONE]"
 _REST_S = 1.0  # that a service may take to end a stream after it said that it is over
+_EVENT_COSTS = 64  # bytes, beside its data: events without any cost memory too
 _UNFINISHED = "the stream ended before the answer was finished"
 
 
@@ -37,7 +38,7 @@ class Answer:
 
     def __init__(self, name, model):
         self.name, self.model = name, model
-        self.text = self.reasoning = self.tool_calls = ""
+        self._said = {"text": [], "reasoning": [], "tool": []}
         self.error = self.finish_reason = self.response = None
         self.tokens_in = self.tokens_out = self.tokens_cached = None
         self.is_estimated = False  # tokens_out is the number of pieces
@@ -51,13 +52,26 @@ class Answer:
     def ok(self):
         return self.error is None
 
+    @property
+    def text(self):
+        return "".join(self._said["text"])
+
+    @property
+    def reasoning(self):
+        return "".join(self._said["reasoning"])
+
+    @property
+    def tool_calls(self):
+        return "".join(self._said["tool"])
+
     # ---- for formats
 
     def add(self, what, text):
         if not text:
             return
-        field = {"text": "text", "reasoning": "reasoning", "tool": "tool_calls"}[what]
-        setattr(self, field, getattr(self, field) + text)
+        if not isinstance(text, str):
+            raise TypeError(f"{what} is no text")
+        self._said[what].append(text)
         self._has_piece = True
         if what != REASONING and self.ttfo is None:
             self.ttfo = self._now
@@ -191,10 +205,14 @@ class Client:
             if not stream.ok:
                 answer.error = _said(stream.response) or stream.error or StreamError("no answer")
                 return
+            left = self._user.max_answer
             for event in stream:
+                left -= len(event.data) + _EVENT_COSTS
                 answer.at(event.time)
                 self._take(form, event, answer)
                 answer.took()
+                if left < 0 and answer.error is None and not answer.is_over:
+                    answer.error = ModelError(f"an answer of more than {self._user.max_answer} bytes")
                 if answer.is_over or answer.error is not None:
                     break
             if answer.is_over:  # to its end, so that the connection can be used again
@@ -273,6 +291,7 @@ class LLMUser(HttpUser):
     model = None
     api_key = None
     api_key_variable = "OPENAI_API_KEY"  # of the environment, where api_key is None
+    max_answer = 64 << 20  # bytes of the events of one answer
     slo = {}  # {"ttft": seconds, "ttfo", "itl", "tpot", "e2e"}: what a good answer takes at most
 
     def __init__(self, *args, **kwargs):

@@ -113,6 +113,7 @@ static void retries(void **state)
     ALWAYS("retry: 2s\nretry: -1\nretry\nretry: \nretry: 1.5\ndata: a\n\n", "[|a|]");
     ALWAYS("retry: 99999999999999999999999\ndata: a\n\n", "[|a||4294967295]");
     ALWAYS("retry: 40\n\ndata: a\n\n", "[|a||40]");
+    ALWAYS("retry: 0\ndata: a\n\n", "[|a||0]");
 }
 
 static void marks(void **state)
