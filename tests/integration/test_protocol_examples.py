@@ -65,6 +65,12 @@ def test_language_models(streams, tmp_path):
     assert of("sky")["Type"] == "LLM" and int(of("sky")["Request Count"]) >= 10 and int(of("Aggregated")["Failure Count"]) == 0
 
 
+def test_coroutines(streams, tmp_path):
+    of = run_example("async_calls", tmp_path, "-H", streams)
+    assert int(of("hello")["Request Count"]) > 10 and int(of("by hand")["Request Count"]) > 10 and int(of("Aggregated")["Failure Count"]) == 0
+    assert int(of("side by side")["Request Count"]) >= 3 * (int(of("hello")["Request Count"]) - 10)
+
+
 def test_graphql(tmp_path):
     with Process([sys.executable, ROOT / "tests" / "support" / "graphql_server.py"]) as server:
         of = run_example("graphql_heroes", tmp_path, "-H", f"http://127.0.0.1:{server.wait_line(r'^([0-9]+)$').group(1)}")

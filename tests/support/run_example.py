@@ -156,6 +156,7 @@ def unix_socket():
 
 
 SERVERS = {
+    "protocols/async_calls": streams,
     "protocols/unix_socket": unix_socket,
     "protocols/graphql_heroes": graphql,
     "protocols/sse_ticker": streams,
@@ -181,12 +182,12 @@ def gives(arguments, *names):
     return any(word.split("=")[0] in names or (word.startswith(short) and not word.startswith("--")) for word in arguments)
 
 
-def defaults(arguments, url):
-    """What the caller said neither here nor in the environment."""
+def defaults(arguments, url, more):
+    """What the caller said neither here nor in the environment, nor the example's own (more)."""
     wanted = [("-H", "--host", "LOCUST_HOST", url), ("-u", "--users", "LOCUST_USERS", "50"),
               ("-r", "--spawn-rate", "LOCUST_SPAWN_RATE", "5"), ("--exit-code-on-error", "--exit-code-on-error", "LOCUST_EXIT_CODE_ON_ERROR", "0")]
     said = [word for short, long, variable, value in wanted
-            if value and not gives(arguments, short, long) and variable not in os.environ for word in (short, value)]
+            if value and not gives(arguments, short, long) and variable not in {**os.environ, **more} for word in (short, value)]
     return said if gives(arguments, "--headless") or "LOCUST_HEADLESS" in os.environ else [*said, "--autostart"]
 
 
@@ -267,7 +268,7 @@ def main():
         if name in BY_PYTHON:
             command = [sys.executable, file, *([url] if url else []), *arguments]
         else:
-            command = [build / "katydid", "-f", file, *defaults(arguments, url), *arguments]
+            command = [build / "katydid", "-f", file, *defaults(arguments, url, more), *arguments]
         return run(command, environment_of(name, build, more))
 
 

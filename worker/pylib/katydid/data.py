@@ -55,6 +55,12 @@ def rows(path, lease="once", end=None, lost="report", *, format=None, fields=Non
     return Rows(RowsFile(path, folder, format, fields, delimiter, encoding), lease, end or LEASES[lease], lost)
 
 
+def _user():
+    """Its greenlet; in a coroutine that is not the one which carries it out."""
+    coroutines = sys.modules.get("locust._coroutines")
+    return coroutines.greenlet() if coroutines else getcurrent()
+
+
 class Rows:
     """A worker's side."""
 
@@ -72,7 +78,7 @@ class Rows:
     def take(self):
         """The next row: a dictionary by the names of the columns, or what the line of JSON is. The user is done with the one
         it had. StopUser: there is none left."""
-        me = getcurrent()
+        me = _user()
         self._finish(me, self._done)
         waiter = AsyncResult()
         self._waiting.append(waiter)
@@ -95,7 +101,7 @@ class Rows:
 
     def give_back(self):
         """The user's row is somebody else's from now on."""
-        self._finish(getcurrent(), self._back)
+        self._finish(_user(), self._back)
         self._line.wake()
 
     def _finish(self, user, into):

@@ -19,6 +19,7 @@ import gevent
 import msgpack
 
 from . import _errors
+from ._awaited import see_to, user_greenlet
 from ._methods import CountByMethods
 from .env import Environment
 from .event import Events
@@ -120,7 +121,7 @@ class Trial:
             user = self._make_user()
             user._state = LOCUST_STATE_RUNNING
             user._greenlet = gevent.getcurrent()
-            user.on_start()
+            see_to(user.on_start())
             self._one_task(user)
         except _ENDS:
             pass
@@ -149,7 +150,7 @@ class Trial:
 
     def _end(self, user):
         try:
-            user.on_stop()
+            see_to(user.on_stop())
         except _ENDS:
             pass
         except Exception as error:
@@ -174,14 +175,14 @@ class Trial:
         name = getattr(task, "__name__", repr(task))
         self.task = f"{self.task}.{name}" if self.task else name
         if not (isinstance(task, type) and issubclass(task, TaskSet)):
-            task() if getattr(task, "__self__", None) is holder else task(holder)
+            see_to(task() if getattr(task, "__self__", None) is holder else task(holder))
             return
         inner = task(holder if isinstance(holder, TaskSet) else parent)
-        inner.on_start()
+        see_to(inner.on_start())
         try:
             self._execute(inner, inner.get_next_task(), inner)
         finally:
-            inner.on_stop()
+            see_to(inner.on_stop())
 
     # What it did
 
@@ -251,7 +252,7 @@ class _Lines(logging.Handler):
         self.tree = None
 
     def emit(self, record):
-        of = getattr(gevent.getcurrent(), "spawn_tree_locals", None)
+        of = getattr(user_greenlet(), "spawn_tree_locals", None)
         if of is self.tree and len(self.lines) < _LINES_MAX:
             text = record.getMessage()
             if record.exc_info and record.exc_info[0]:

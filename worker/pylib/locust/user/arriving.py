@@ -11,6 +11,7 @@ from types import FunctionType
 from gevent import GreenletExit
 
 from .. import _hold, _iterations
+from .._awaited import see_to
 from ..exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from .task import (
     LOCUST_STATE_RUNNING,
@@ -132,7 +133,9 @@ def iterate(user, task, is_told=True):
     """is_told: to those who want to know of iterations."""
     try:
         if type(task) is FunctionType and not (_iterations.is_on and is_told):
-            task(user)
+            result = task(user)
+            if result is not None:
+                see_to(result)
         else:
             (_execute if is_told else _execute_task)(user, task)
     except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):

@@ -7,6 +7,7 @@ import random
 from itertools import accumulate
 
 from .. import _errors
+from .._awaited import see_to
 from ..exception import StopTest, StopUser
 from .arriving import chosen, iterate, named_task
 from .users import User
@@ -72,12 +73,12 @@ class Several(User):
             self._each[0]._state = self._state
         for user in self._each:
             user._arrivals, user.sample_tags = self._arrivals, {**self.sample_tags, **_tags_of(user)}
-            user.on_start()
+            see_to(user.on_start())
 
     def on_stop(self):
         for user in self._each:
             try:
-                user.on_stop()
+                see_to(user.on_stop())
             except (StopUser, StopTest):
                 pass
             except Exception as error:  # the others end all the same

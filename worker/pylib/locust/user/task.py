@@ -22,6 +22,7 @@ import gevent
 from gevent import GreenletExit
 
 from .. import _errors, _hold, _iterations, _limits
+from .._awaited import see_to
 from ..exception import (
     InterruptTaskSet,
     MissingWaitTimeError,
@@ -219,7 +220,7 @@ class TaskSet(metaclass=TaskSetMeta):
     def run(self):
         """Runs tasks until the set is interrupted or the user ends."""
         try:
-            self.on_start()
+            see_to(self.on_start())
         except InterruptTaskSet as error:
             raise _left(error).with_traceback(error.__traceback__) from None
         _run_tasks(self._user, self)
@@ -335,11 +336,13 @@ def _execute(holder, task):
 
 def _execute_task(holder, task):
     if getattr(task, "__self__", None) is holder:
-        task()
+        result = task()
     elif hasattr(task, "tasks") and issubclass(task, TaskSet):
-        task(holder).run()
+        result = task(holder).run()
     else:
-        task(holder)
+        result = task(holder)
+    if result is not None:
+        see_to(result)
 
 
 _STEPS = ("get_next_task", "execute_next_task", "execute_task", "schedule_task", "wait", "_sleep",
@@ -430,7 +433,9 @@ def _plain_loop(user, holder):
                     index = getrandbits(bits)
                 task = tasks[index]
         if type(task) is FunctionType:
-            task(holder)
+            result = task(holder)
+            if result is not None:
+                see_to(result)
         else:
             _execute(holder, task)
         seconds = (holder.wait_time or holder._taskset_instance.wait_time)()
@@ -541,7 +546,7 @@ def _hides_kill(error):
 
 def _stop_set(task_set, errors_too=True):
     try:
-        task_set.on_stop()
+        see_to(task_set.on_stop())
     except (StopUser, StopTest, GreenletExit):
         if errors_too:
             raise

@@ -15,6 +15,7 @@ import gevent
 from gevent import GreenletExit
 
 from .. import _errors, _hold
+from .._awaited import see_to
 from .._group import UserGroup
 from ..clients import HttpSession
 from ..exception import CatchResponseError, StopTest, StopUser
@@ -106,7 +107,7 @@ class User(metaclass=UserMeta):
     def _live(self):
         """Starts and runs tasks. Returns what ended the user; None when it could not start."""
         try:
-            self.on_start()
+            see_to(self.on_start())
         except (StopUser, StopTest, GreenletExit) as end:
             return end
         except Exception as error:
@@ -124,7 +125,7 @@ class User(metaclass=UserMeta):
 
     def _stopped(self):
         try:
-            self.on_stop()
+            see_to(self.on_stop())
         except (StopUser, StopTest):
             pass
         except Exception as error:  # no failure of the test, as in Locust
@@ -375,7 +376,7 @@ class PytestUser(User):
                 if _hold.is_on:
                     _hold.wait(self, LOCUST_STATE_WAITING)
                 try:
-                    function.obj(**arguments)
+                    see_to(function.obj(**arguments))
                 except (StopUser, StopTest):
                     raise
                 except Exception as error:
