@@ -152,7 +152,7 @@ $(O)/obj/assets.o: $(O)/obj/assets.c $(O)/.flags
 # Programs of an environment name the place where it was made: one that was moved is made anew.
 if_moved  = d=$$(readlink -f build/$(1)) && [ -e $$d/bin/pip ] && ! head -3 $$d/bin/pip | grep -qF "$$d/bin" && rm -f $$d/.stamp*
 ifneq ($(help_like),)
-$(shell $(foreach v,venv-locust venv-clients venv-plugins,$(call if_moved,$(v));))
+$(shell $(foreach v,venv-locust venv-clients venv-plugins venv-browser,$(call if_moved,$(v));))
 endif
 OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
 LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
@@ -172,6 +172,14 @@ $(CLIENTS_STAMP):
 	$(Q)rm -rf build/venv-clients && $(PY_COMPLETE) -m venv build/venv-clients && \
 	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS) $(READERS),'$(p)') && touch $@
 
+# Playwright by itself (tests/integration/test_browser.py): it brings another greenlet than the system's.
+BROWSER_PY    := playwright==1.65.2
+BROWSER_STAMP := build/venv-browser/.stamp-$(shell echo '$(strip $(BROWSER_PY) $(OTHER_PY))' | cksum | cut -d' ' -f1)
+$(BROWSER_STAMP):
+	@echo "  PIP   $(BROWSER_PY)"
+	$(Q)rm -rf build/venv-browser && $(PY_COMPLETE) -m venv build/venv-browser && \
+	  build/venv-browser/bin/pip install -q --disable-pip-version-check $(BROWSER_PY) && touch $@
+
 # Plug-ins of Locust (tests/integration/test_plugins.py). They want a distribution locust, which is ours: so each
 # comes without what it depends on, and that by itself.
 PLUGINS      := locust-plugins==5.0.3 locust-telemetry==2.1.2 har2locust==0.9.4
@@ -188,7 +196,7 @@ $(PLUGINS_STAMP):
 .PHONY: run
 ARGS    ?=
 EXAMPLE ?= ecommerce
-run: all $(if $(filter protocols/%,$(EXAMPLE)),$(CLIENTS_STAMP)) $(if $(filter faker_users,$(EXAMPLE)),$(LOCUST_STAMP)) ## a sample shop under load; EXAMPLE=client/upload: another of locustfiles/; or ARGS="-f my.py -H http://…"
+run: all $(if $(filter protocols/browser%,$(EXAMPLE)),$(BROWSER_STAMP),$(if $(filter protocols/%,$(EXAMPLE)),$(CLIENTS_STAMP))) $(if $(filter faker_users,$(EXAMPLE)),$(LOCUST_STAMP)) ## a sample shop under load; EXAMPLE=client/upload: another of locustfiles/; or ARGS="-f my.py -H http://…"
 	@$(PY_COMPLETE) tests/support/run_example.py $(O) $(EXAMPLE) $(ARGS)
 
 # ---- tests ----------------------------------------------------------------------------------
@@ -213,11 +221,11 @@ $(O)/bench/%: tests/bench/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -MMD -MP $(LD) -pie -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)
 
-VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(PLUGINS_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-tests)
+VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(PLUGINS_STAMP) $(BROWSER_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-tests)
 build/venv-python/.stamp-tests: $(O)/python.mk # the distribution's pytest is for its own Python
 	$(Q)$(PY_COMPLETE) -m pip install -q --disable-pip-version-check pytest pytest-xdist pyzmq && touch $@
 
-TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients KATYDID_PLUGINS_VENV=$(CURDIR)/build/venv-plugins PYTHONDONTWRITEBYTECODE=1 \
+TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients KATYDID_PLUGINS_VENV=$(CURDIR)/build/venv-plugins KATYDID_BROWSER_VENV=$(CURDIR)/build/venv-browser PYTHONDONTWRITEBYTECODE=1 \
            $(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"
 # The result is the last line of the terminal, also when it is a bad one: on SIGQUIT make ends with 1 without a line of
 # its own. The sleep lets it do so before its child ends. Shells start what runs in the background with SIGQUIT ignored.
@@ -228,7 +236,7 @@ test: all $(UNIT_B) $(SUPPORT) $(VENVS) build/browser/.stamp ## every test; last
 	@$(call SUITES,unit pylib integration webui e2e)
 unit: $(UNIT_B) ## unit tests of the C code
 	@$(call SUITES,unit)
-integration: all $(SUPPORT) $(VENVS) ## real processes on loopback and in network namespaces; T=pattern
+integration: all $(SUPPORT) $(VENVS) build/browser/.stamp ## real processes on loopback and in network namespaces; T=pattern
 	@$(call SUITES,pylib integration $(if $(T),--only '$(T)'))
 e2e: all $(SUPPORT) build/browser/.stamp ## the page in headless Chromium
 	@$(call SUITES,webui e2e)

@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from harness import CLIENTS, ROOT, Process, csv_row, free_port, run_katydid
+from harness import BROWSER, BROWSER_PYTHON, CLIENTS, ROOT, Process, csv_row, free_port, run_katydid
 from postgres import postgres
 from test_contrib import mosquitto
 
@@ -18,8 +18,8 @@ def ports():
 
 
 def run_example(name, tmp_path, *more, **env):
-    run = run_katydid("-f", ROOT / "locustfiles" / "protocols" / f"{name}.py", *more, "--headless", "-u", 10, "-r", 10, "-t", 3, "--csv",
-                      tmp_path / "out", env={"VIRTUAL_ENV": str(CLIENTS), **env})
+    run = run_katydid("-f", ROOT / "locustfiles" / "protocols" / f"{name}.py", "--headless", "-u", 10, "-r", 10, "-t", 3, "--csv",
+                      tmp_path / "out", *more, env={"VIRTUAL_ENV": str(CLIENTS), **env})
     assert run.code == 0 and "Traceback" not in run.stderr, run.describe()
     return lambda row: csv_row(tmp_path / "out_stats.csv", row)
 
@@ -69,6 +69,12 @@ def test_coroutines(streams, tmp_path):
     of = run_example("async_calls", tmp_path, "-H", streams)
     assert int(of("hello")["Request Count"]) > 10 and int(of("by hand")["Request Count"]) > 10 and int(of("Aggregated")["Failure Count"]) == 0
     assert int(of("side by side")["Request Count"]) >= 3 * (int(of("hello")["Request Count"]) - 10)
+
+
+def test_browser(tmp_path):
+    with Process([sys.executable, ROOT / "tests" / "support" / "page_server.py"]) as server:
+        of = run_example("browser_shop", tmp_path, "-H", f"http://127.0.0.1:{server.wait_line(r'^([0-9]+)$').group(1)}", "-u", 2, "-i", 4, "-t", 100, VIRTUAL_ENV=str(BROWSER_PYTHON), KATYDID_BROWSER=BROWSER)
+    assert int(of("start")["Request Count"]) > 0 and int(of("the page has text")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
 
 
 def test_graphql(tmp_path):

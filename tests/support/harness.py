@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("KATYDID_BUILD", ROOT / "build"))
 VENV = Path(os.environ.get("KATYDID_LOCUST_VENV", ROOT / "build" / "venv-locust"))
+BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or str(BUILD / "browser" / "chromium")
+BROWSER_PYTHON = Path(os.environ.get("KATYDID_BROWSER_VENV", ROOT / "build" / "venv-browser"))  # the Python with Playwright
 CLIENTS = Path(os.environ.get("KATYDID_CLIENTS_VENV", ROOT / "build" / "venv-clients"))  # the Python with other people's clients and servers
 KATYDID = BUILD / "katydid"
 WORKER = BUILD / "katydid-worker"

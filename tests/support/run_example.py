@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 SUPPORT = ROOT / "tests" / "support"
 CLIENTS = ROOT / "build" / "venv-clients"  # has the libraries of locustfiles/protocols
+BROWSER = ROOT / "build" / "venv-browser"  # has Playwright
 STOCK = ROOT / "build" / "venv-locust"  # has Faker
 BY_PYTHON = ("as_library", "debug_one_user")
 WITH_US = ("setpriv", "--pdeathsig", "TERM")  # a child ends with us, however we end
@@ -141,6 +142,13 @@ def streams():
 
 
 @contextmanager
+def pages():
+    need("chromium", "chromium")
+    with server([sys.executable, "-u", SUPPORT / "page_server.py"], r"^(\d+)$") as port:
+        yield f"a server of pages on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {"LOCUST_USERS": "3"}
+
+
+@contextmanager
 def graphql():
     with server([sys.executable, "-u", SUPPORT / "graphql_server.py"], r"^(\d+)$") as port:
         yield f"a GraphQL server on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {}
@@ -157,6 +165,7 @@ def unix_socket():
 
 SERVERS = {
     "protocols/async_calls": streams,
+    "protocols/browser_shop": pages,
     "protocols/unix_socket": unix_socket,
     "protocols/graphql_heroes": graphql,
     "protocols/sse_ticker": streams,
@@ -241,7 +250,7 @@ def environment_of(name, build, more):
     environment = {**os.environ, **more}
     if name in BY_PYTHON:
         environment["PYTHONPATH"] = str(build / "python")
-    venv = CLIENTS if name.startswith("protocols/") else STOCK if name == "faker_users" else None
+    venv = BROWSER if name == "protocols/browser_shop" else CLIENTS if name.startswith("protocols/") else STOCK if name == "faker_users" else None
     if venv and "VIRTUAL_ENV" not in environment:
         environment["VIRTUAL_ENV"] = str(venv)
     return environment

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""katydid.browser: users with pages of a real Chromium, by the real Playwright."""
+
+import json
+import sys
+import textwrap
+
+import pytest
+from harness import BROWSER, BROWSER_PYTHON, ROOT, Process, free_port, locustfile, run_katydid
+
+
+
+@pytest.fixture(scope="module")
+def shop():
+    with Process([sys.executable, ROOT / "tests" / "support" / "page_server.py"]) as server:
+        yield f"http://127.0.0.1:{server.wait_line(r'^([0-9]+)$').group(1)}"
+
+
+def run(shop, text, *arguments, **env):
+    text = f"import sys\nfrom katydid.browser import BrowserUser, measure\nfrom locust import task\n" + textwrap.dedent(text)
+    with locustfile(text) as path:
+        process = run_katydid("-f", path, "--headless", "-H", shop, "-u", 2, "-r", 2, "-i", 2, "-t", 100, "--json", "--summary", path.parent / "s.json", *arguments,
+                              env={"VIRTUAL_ENV": str(BROWSER_PYTHON), "KATYDID_BROWSER": BROWSER, **env})
+        process.rows = {(row["method"], row["name"]): row for row in json.loads(process.stdout or "[]")}
+        process.summary = json.loads((path.parent / "s.json").read_text()) if (path.parent / "s.json").exists() else None
+    return process
+
+
+def test_pages_vitals_and_requests(shop):
+    """Two users share a browser, and no cookie."""
+    done = run(shop, """
+    class Shopper(BrowserUser):
+        requests = ("fetch",)
+        async def on_start(self):
+            assert self.page and self.browser_context
+        @task
+        async def shop(self):
+            await self.page.goto("/", name="start")
+            mine = await self.page.evaluate("document.cookie")
+            await self.page.click("#buy")
+            await self.page.wait_for_selector("#said:has-text('bought')")
+            await self.page.wait_for_timeout(300)
+            await self.page.click("text=Basket")
+            await self.page.wait_for_selector("h1:has-text('Basket')")
+            async with measure(self, "look again", "flow"):
+                await self.page.goto("/cookie")
+            assert await self.page.inner_text("body") == mine, (await self.page.inner_text("body"), mine)
+            print("mine is", mine, file=sys.stderr)
+    """)
+    assert done.code == 0 and "Traceback" not in done.stderr, done.describe()
+    assert len({line.rpartition("mine is ")[2] for line in done.stderr.splitlines() if "mine is" in line}) == 2, done.describe()
+    rows = {name: (row["num_requests"], row["num_failures"]) for name, row in done.rows.items()}
+    assert rows == {("PAGE", "start"): (2, 0), ("PAGE", "/basket"): (2, 0), ("PAGE", "/cookie"): (2, 0), ("FETCH", "GET /api/buy"): (2, 0),
+                    ("flow", "look again"): (2, 0)}, rows
+    assert all(row["min_response_time"] > 0 for row in done.rows.values())
+    text = json.dumps(done.summary)
+    assert all(f"browser_web_vital_{name}" in text for name in ("ttfb", "fcp", "lcp", "cls", "inp")), text[:3000]
+
+
+def test_what_goes_wrong_with_a_page(shop):
+    done = run(shop, f"""
+    class Unlucky(BrowserUser):
+        @task
+        async def fail(self):
+            await self.page.goto("/nowhere")
+            await self.page.goto("/broken")
+            try:
+                await self.page.goto("http://127.0.0.1:{free_port()}/", name="refused")
+            except Exception:
+                pass
+            await self.page.goto("/hang", name="late", timeout=300)
+    """, "--exit-code-on-error", 0)
+    assert done.code == 0 and "Traceback" not in done.stderr, done.describe()
+    rows = {name: (row["num_requests"], row["num_failures"]) for name, row in done.rows.items()}
+    assert rows == {("PAGE", "/nowhere"): (2, 2), ("PAGE", "/broken"): (2, 0), ("PAGE error", "/broken"): (2, 2), ("PAGE", "refused"): (2, 2),
+                    ("PAGE", "late"): (2, 2)}, rows
+    assert "HTTP 404" in done.stderr and "noSuchThing is not defined" in done.stderr and "ERR_CONNECTION_REFUSED" in done.stderr, done.describe()
+
+
+def test_pages_that_the_end_of_the_test_cuts_off(shop):
+    done = run(shop, """
+    import gevent
+    sent = []
+    class Waits(BrowserUser):
+        @task
+        async def wait(self):
+            self.page.on("request", self.sent)
+            await self.page.goto("/hang")
+        def sent(self, request):
+            sent.append(request)
+            if len(sent) == 2:
+                gevent.spawn(self.environment.runner.quit)
+    """)
+    assert done.code == 0 and "2 requests were cut off in flight" in done.stderr and not done.rows, done.describe()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("executable = '/no/such/browser'", "The browser could not be started"),
+    ("browser_type = 'lynx'", "it is one of chromium, firefox, webkit"),
+])
+def test_a_browser_that_is_none(text, said, shop):
+    done = run(shop, f"""
+    class Shopper(BrowserUser):
+        {text}
+        @task
+        async def look(self):
+            pass
+    """)
+    assert said in done.stderr and "limit reached" not in done.stderr, done.describe()
+
+
+def test_without_playwright(shop):
+    done = run(shop, """
+    class Shopper(BrowserUser):
+        @task
+        async def look(self):
+            pass
+    """, VIRTUAL_ENV="")
+    assert "pip install playwright" in done.stderr and "limit reached" not in done.stderr, done.describe()
