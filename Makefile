@@ -85,7 +85,7 @@ obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
 .DEFAULT_GOAL := all
 .PHONY: all
 # The page first: npm waits for the network while the C is compiled.
-all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp $(O)/.generated $(O)/dist/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
+all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp $(O)/.generated $(O)/.bytecode $(O)/dist/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
 
 $(O)/libcommon.a: $(call obj,$(COMMON_C))
 $(O)/libmaster.a: $(call obj,$(MASTER_C)) $(O)/obj/assets.o
@@ -117,6 +117,10 @@ FORCE:
 # What is made of the table of options besides C, and kept in the tree: Python's table, the manual's tables.
 $(O)/.generated: master/options/options.def setup/options.py
 	@mkdir -p $(@D); $(PYTHON) setup/options.py && touch $@
+
+# Byte code beside the modules: else who may not write there, or must not (PYTHONDONTWRITEBYTECODE), compiles all of them at every start.
+$(O)/.bytecode: $(wildcard worker/pylib/*/*.py worker/pylib/*/*/*.py)
+	@mkdir -p $(@D); $(if $^,$(PY_COMPLETE) -m compileall -q $^ &&) touch $@
 
 # The package katydid for stock Locust.
 $(O)/dist/.stamp: setup/wheel.py $(wildcard worker/pylib/katydid/*.py)
