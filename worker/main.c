@@ -3,6 +3,7 @@
  * this program; --python is for trying things in a worker's environment.
  */
 #include "worker/py/embed.h"
+#include "common/base/mem.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,21 +30,20 @@ const char *__asan_default_options(void)
 
 /* A hundred thousand users are spread over a gigabyte, and every wake-up touches a dozen places of
  * it: with 4 KiB pages the address look-ups cost more than the work. glibc asks for huge pages
- * only when told at program start, so the program starts itself once more. */
-#define HUGE_PAGES "glibc.malloc.hugetlb=1"
-
+ * only when told at program start: by a master that starts us (children.c), else the program
+ * starts itself once more. */
 static void use_huge_pages(char **argv)
 {
 #ifndef KATYDID_SANITIZE
-    const char *tunables = getenv("GLIBC_TUNABLES");
-    if (tunables && strcmp(tunables, HUGE_PAGES) == 0) {
-        unsetenv("GLIBC_TUNABLES"); /* not for what the user's code starts */
-    } else if (!tunables && setenv("GLIBC_TUNABLES", HUGE_PAGES, 1) == 0) {
+    const char *tunables = getenv(MEM_HUGE_PAGES_NAME);
+    if (tunables && strcmp(tunables, MEM_HUGE_PAGES_VALUE) == 0) {
+        unsetenv(MEM_HUGE_PAGES_NAME); /* not for what the user's code starts */
+    } else if (!tunables && setenv(MEM_HUGE_PAGES_NAME, MEM_HUGE_PAGES_VALUE, 1) == 0) {
         char self[PATH_MAX];
         ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
         self[len > 0 ? len : 0] = '\0';
         execv(self, argv);
-        unsetenv("GLIBC_TUNABLES");
+        unsetenv(MEM_HUGE_PAGES_NAME);
     }
 #else
     (void)argv;

@@ -22,4 +22,8 @@ static inline void mem_copy(void *to, const void *bytes, size_t len)
     if (len)
         memcpy(to, bytes, len);
 }
+/* A variable of the environment and its value, by which glibc asks for huge pages from a program's
+ * start on (worker/main.c). */
+#define MEM_HUGE_PAGES_NAME "GLIBC_TUNABLES"
+#define MEM_HUGE_PAGES_VALUE "glibc.malloc.hugetlb=1"
 void mem_refused(const char *what) __attribute__((noreturn)); /* says so, and aborts */

@@ -201,8 +201,24 @@ static void unblock_signals(void)
         signal(SIGHUP, SIG_IGN);
 }
 
-static _Noreturn void child_main(const char *program, const char *config, pid_t parent,
-                                 bool is_silent)
+/* Ours, and what spares a worker to start itself once more (worker/main.c). */
+static char **make_environment(void)
+{
+    static char huge_pages[] = MEM_HUGE_PAGES_NAME "=" MEM_HUGE_PAGES_VALUE;
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **all = mem_zalloc((count + 2) * sizeof *all);
+    memcpy(all, environ, count * sizeof *all);
+#ifndef KATYDID_SANITIZE
+    if (!getenv(MEM_HUGE_PAGES_NAME))
+        all[count] = huge_pages;
+#endif
+    return all;
+}
+
+static _Noreturn void child_main(const char *program, const char *config, char **environment,
+                                 pid_t parent, bool is_silent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -212,7 +228,7 @@ static _Noreturn void child_main(const char *program, const char *config, pid_t 
     int null = open("/dev/null", O_RDWR);
     for (int fd = STDIN_FILENO; null >= 0 && fd <= (is_silent ? STDERR_FILENO : STDIN_FILENO); fd++)
         dup2(null, fd);
-    execl(program, program, "--config", config, (char *)NULL);
+    execle(program, program, "--config", config, (char *)NULL, environment);
     static const char text[] = "katydid: cannot run katydid-worker\n";
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
         _exit(126);
@@ -228,14 +244,16 @@ int children_start(struct children *c, const struct child_config *config, char *
         return -1;
     }
     c->list = mem_realloc(c->list, (c->count + 1) * sizeof *c->list);
+    char **environment = make_environment();
     pid_t pid = fork();
     if (pid == 0)
-        child_main(c->program, path, parent, config->answer != NULL);
+        child_main(c->program, path, environment, parent, config->answer != NULL);
     if (pid > 0)
         c->list[c->count++] = (struct child){
             .pid = pid, .node_id = config->node_id ? mem_strdup(config->node_id) : NULL};
     else
         *why = sentence("cannot start", c->program, errno);
+    free(environment);
     free(path);
     return pid > 0 ? 0 : -1;
 }
@@ -258,8 +276,10 @@ char *children_exec(struct children *c, const struct child_config *config)
     int fd = mkostemp(path.data, O_CLOEXEC);
     if (fd < 0 || (errno = whole_write(fd, json.data, json.len)) != 0)
         return sentence("cannot write", path.data, errno);
-    execl(c->program, c->program, "--config", path.data, (char *)NULL);
+    char **environment = make_environment();
+    execle(c->program, c->program, "--config", path.data, (char *)NULL, environment);
     int error = errno;
+    free(environment);
     unlink(path.data);
     return sentence("cannot run", c->program, error);
 }
