@@ -23,7 +23,8 @@ def everything():
     plugins.import_events()
     from gevent import monkey
 
-    monkey.patch_all()
+    with plugins.no_needless_search():
+        monkey.patch_all()
     _fast_sleep(gevent)
     if not os.environ.get("LOCUST_SKIP_URLLIB3_PATCH"):
         _patch_urllib3()
