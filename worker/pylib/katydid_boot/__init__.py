@@ -3,6 +3,7 @@
 
 The C side (worker/py/embed.c) calls run_worker or run_script; both return the exit code.
 """
+import gc
 import os
 import sys
 
@@ -29,6 +30,7 @@ def _script(args):
     import runpy
 
     _prepare()
+    gc.enable()
     sys.argv[:] = args
     sys.path.insert(1, os.path.dirname(os.path.abspath(args[0])))
     runpy.run_path(args[0], run_name="__main__")
@@ -36,6 +38,7 @@ def _script(args):
 
 
 def _prepare():
+    gc.disable()  # whoever goes on enables it: of what is imported until then nothing goes away again
     from . import paths
 
     paths.add()

@@ -8,13 +8,12 @@ The script host does nothing else; a local worker does it beside running users.
 
 import logging
 import os
-import webbrowser
 
 import gevent
 from gevent.queue import Queue
 from katydid import load
 
-from . import _about, _ends, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, opentelemetry, runners, stats
+from . import _about, _ends, _errors, _once, _reload, _source, _thresholds, log, opentelemetry, runners, stats
 from ._needs import has_connection, has_proxies, needs_host, own_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
@@ -148,6 +147,8 @@ class Host:
         gevent.spawn(self._answer, message.data)
 
     def _answer(self, data):
+        from . import _ping, _try  # most tests have nobody who asks
+
         answer = {"id": data["id"]}
         try:
             if data["what"] == "reload":
@@ -402,6 +403,8 @@ class Host:
 def _browse(url):
     """Somebody pressed Enter on the master's terminal."""
     try:
+        import webbrowser
+
         if not webbrowser.open_new_tab(url):
             logger.warning("No browser could be started; the page is at %s", url)
     except Exception:

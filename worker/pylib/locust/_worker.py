@@ -30,7 +30,6 @@ from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node
 from ._source import EXIT_IMPORT, Refusal
-from ._web_host import HostWebUI
 from .dispatch import UsersDispatcher
 from .env import Environment
 from .exception import StopTest
@@ -165,6 +164,8 @@ def _run(config):
     is_locust = config.get("name") == "locust"
     files = _source.find(options.get("locustfile") or "locustfile.py", config["endpoint"], is_locust)
     sys.argv[:] = config.get("argv") or sys.argv
+    gc.freeze()  # our own modules
+    gc.enable()
     users, shapes = import_locustfiles(files)
     validate_stats_configuration()
     if is_locust:  # which fails here on what is no float
@@ -193,6 +194,8 @@ def _run(config):
         _drop_masters_options(parsed)
     node = _make_node(config, environment, custom)
     if config["role"] != "worker" and not parsed.headless:
+        from ._web_host import HostWebUI
+
         node._host.web_ui = HostWebUI(environment, config["folder"])
     _fire_init(environment)
     starts_at_once = parsed.headless or parsed.autostart

@@ -8,14 +8,12 @@ table (master/options/options.def), from the same places, by argparse.
 """
 
 import argparse
-import difflib
 import json
 import math
 import os
 import platform
 import re
 import sys
-import tomllib
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -65,6 +63,8 @@ class LocustTomlConfigParser:
         self.sections = sections
 
     def parse(self, stream):
+        import tomllib
+
         try:
             content = tomllib.loads(stream.read())
         except tomllib.TOMLDecodeError as error:
@@ -551,6 +551,8 @@ def parse_custom(options, extra_words, settings=(), prog="katydid", own_words=()
 
 def _likeness(a, b):
     """0 (far apart) to 1 (equal); the same first letters bring words nearer."""
+    import difflib
+
     ratio = difflib.SequenceMatcher(None, a, b).ratio()
     same = min(6, len(os.path.commonprefix([a, b])))
     return ratio + (1 - ratio) * 0.1 * same if ratio >= 0.6 else 0.0
@@ -559,6 +561,8 @@ def _likeness(a, b):
 def _nearest(known, word, is_locust):
     """[the option that is nearest], or nothing; by the name locust, whichever Locust names."""
     if is_locust:
+        import difflib
+
         return difflib.get_close_matches(word, known, n=1)
     name = word.split("=", 1)[0]
     near = max(known, key=lambda each: _likeness(name, each))
