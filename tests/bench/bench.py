@@ -1,6 +1,6 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 grpc ws post judged journal memory hold start scaling master truth
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 grpc ws post judged journal memory hold start first end scaling master truth
                                                       timeline dashboard thresholds arrivals sse; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
@@ -24,6 +24,7 @@ import lab
 from arrivals import bench_arrivals, bench_knee  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
 from lab import KATYDID, VENV, Process, Table, generated_code, headless, nginx, rounds, verdict, wait_for, wrk
+from lives import bench_end, bench_first  # noqa: F401
 from streams import bench_sse  # noqa: F401
 
 HERE = Path(__file__).resolve().parent

@@ -1,0 +1,89 @@
+"""The benchmarks of a process's own life: from its start to the first request, and from SIGINT to its end.
+
+K6=path in the environment puts k6 beside it.
+"""
+
+import os
+import re
+import signal
+import socket
+import statistics
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import lab
+from lab import KATYDID, VENV, Process, Table, verdict
+
+FILES = Path(__file__).resolve().parent / "locustfiles"
+STOCK = VENV / "bin" / "locust"
+K6 = os.environ.get("K6")
+ENDING_USERS = 10_000
+
+
+def exact_cpu_seconds(pid):
+    """Of a process's threads that live and of all below it; /proc/PID/stat knows hundredths of a second only."""
+    total = 0
+    for p in lab.tree(pid):
+        for task in Path(f"/proc/{p}/task").glob("*/schedstat"):
+            total += int(task.read_text().split()[0])
+    return total / 1e9
+
+
+@contextmanager
+def door():
+    """A server that takes no connection before it is asked to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        yield listener
+
+
+def first_request(command, listener):
+    """(processor time, wall time) in ms until the first bytes of the first request are there."""
+    began = time.monotonic()
+    with Process(command, env={"TARGET": f"http://127.0.0.1:{listener.getsockname()[1]}"}) as process:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)
+            took, cpu = time.monotonic() - began, exact_cpu_seconds(process.pid)
+            process.popen.send_signal(signal.SIGINT)
+        process.wait(60)
+    return cpu * 1e3, took * 1e3
+
+
+def bench_first(options):
+    table = Table("From the start of the command to the first request of one user", "generator", "processor time ms (lowest–highest)", "wall ms (lowest–highest)",
+                  "budget", "")
+    with door() as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        plain = ["-f", FILES / "first.py", "-H", url, "--headless", "-u", 1, "-r", 1, "--only-summary"]
+        commands = {"Katydid": [KATYDID, *plain], "Locust": [STOCK, *plain]}
+        if K6:
+            commands["k6"] = [K6, "run", "--quiet", "--no-usage-report", "--vus", 1, "--iterations", 1, FILES / "first.js"]
+        seen = {name: [] for name in commands}
+        for _ in range(3 * options.rounds):
+            for name, command in commands.items():
+                seen[name].append(first_request(command, listener))
+    for name, figures in seen.items():
+        cells = [f"{statistics.median(column):.0f} ({min(column):.0f}–{max(column):.0f})" for column in zip(*figures, strict=True)]
+        cpu, wall = (statistics.median(column) for column in zip(*figures, strict=True))
+        budget = ("≤ 200 and ≤ 350", verdict(max(cpu / 200, wall / 350), 1)) if name == "Katydid" else ("", "")
+        table.row(name, *cells, *budget)
+
+
+def bench_end(options):
+    table = Table(f"From SIGINT to the end of the process, {ENDING_USERS:,} waiting users with an on_stop", "generator", "round", "seconds", "on_stop run", "budget", "")
+    command = ["-f", FILES / "ending.py", "-H", "http://127.0.0.1:1", "--headless", "-u", ENDING_USERS, "-r", ENDING_USERS, "--only-summary"]
+    for name, program in (("Katydid", KATYDID), ("Locust", STOCK)):
+        for n in range(3):
+            with Process([program, *command]) as process:
+                process.wait_line("All users spawned", 120)
+                time.sleep(2)
+                began = time.monotonic()
+                process.popen.send_signal(signal.SIGINT)
+                process.popen.wait(120)
+                took = time.monotonic() - began
+                process.wait(60)
+            ended = int(re.search(r"on_stop of (\d+)", process.stdout).group(1))
+            budget = ("≤ 0.4, all", verdict(took / 0.4 + (ended != ENDING_USERS), 1)) if name == "Katydid" else ("", "")
+            table.row(name, n + 1, f"{took:.2f}", f"{ended:,}", *budget)
