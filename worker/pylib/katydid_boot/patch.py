@@ -7,7 +7,7 @@ original_sleep = None  # gevent's
 
 def everything():
     global original_sleep
-    import gevent
+    gevent = _import_gevent()
 
     from . import loop
 
@@ -23,11 +23,25 @@ def everything():
     plugins.import_events()
     from gevent import monkey
 
-    with plugins.no_needless_search():
+    with plugins.told_by_us():
         monkey.patch_all()
     _fast_sleep(gevent)
     if not os.environ.get("LOCUST_SKIP_URLLIB3_PATCH"):
         _patch_urllib3()
+
+
+def _import_gevent():
+    """It imports a loop to see whether there is one: not one of its own, which nobody would use."""
+    given = os.environ.get("GEVENT_LOOP")
+    os.environ["GEVENT_LOOP"] = f"{__package__}.loop.Loop"
+    try:
+        import gevent
+    finally:
+        if given is None:
+            del os.environ["GEVENT_LOOP"]
+        else:
+            os.environ["GEVENT_LOOP"] = given
+    return gevent
 
 
 def _fast_sleep(gevent):

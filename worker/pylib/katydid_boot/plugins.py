@@ -2,15 +2,17 @@
 """gevent's plug-ins, who are told of its patching, found without reading the metadata of every package.
 
 Older gevents ask pkg_resources for them, whose import takes a third of the time of a start. Newer ones ask
-importlib.metadata, which reads everything anew for each of some thirty events. Most often there is nobody to tell.
+importlib.metadata, which reads everything anew for each of some thirty events. Here each package's list of entry
+points is looked through for theirs, once.
 """
 import contextlib
 import functools
+import importlib
 import os
 import sys
 import types
 
-_GROUPS = b"gevent.plugins."
+_GROUPS = "gevent.plugins."
 
 
 def import_events():
@@ -18,7 +20,7 @@ def import_events():
     if "pkg_resources" in sys.modules or "gevent.events" in sys.modules:
         return
     stand_in = types.ModuleType("pkg_resources")
-    stand_in.iter_entry_points = _entry_points
+    stand_in.iter_entry_points = _of_group
     sys.modules["pkg_resources"] = stand_in
     try:
         import gevent.events  # noqa: F401
@@ -27,55 +29,78 @@ def import_events():
 
 
 @contextlib.contextmanager
-def no_needless_search():
-    """Within it gevent does not search for plug-ins where there are none."""
+def told_by_us():
+    """Within it we tell the plug-ins, whatever gevent would do to find them."""
     from gevent import events
 
-    search = events.notify_and_call_entry_points
-    if not _are_there():
-        events.notify_and_call_entry_points = events.notify
+    theirs = events.notify_and_call_entry_points
+
+    def tell(event):
+        events.notify(event)
+        for plugin in _of_group(event.ENTRY_POINT_NAME):
+            plugin.load()(event)
+
+    events.notify_and_call_entry_points = tell
     try:
         yield
     finally:
-        events.notify_and_call_entry_points = search
+        events.notify_and_call_entry_points = theirs
 
 
-@functools.lru_cache(None)
-def _are_there():
-    """Whether any package on sys.path may have some."""
-    return any(map(_may_have_some, list(dict.fromkeys(sys.path))))
+class _Plugin:
+    def __init__(self, group, value):
+        self.group, self._value = group, value
+
+    def load(self):
+        module, _, path = self._value.partition(":")
+        found = importlib.import_module(module.strip())
+        for name in filter(None, path.partition("[")[0].strip().split(".")):
+            found = getattr(found, name)
+        return found
 
 
-def _may_have_some(folder):
-    try:
-        names = os.listdir(folder or os.curdir)
-    except NotADirectoryError:  # a zip
-        return True
-    except OSError:
-        return False
-    return any(_is_plugin(os.path.join(folder, name)) for name in names)
-
-
-def _is_plugin(path):
-    if path.endswith(".egg"):
-        return True
-    if not path.endswith((".dist-info", ".egg-info")):
-        return False
-    try:
-        with open(os.path.join(path, "entry_points.txt"), "rb") as file:
-            return _GROUPS in file.read()
-    except OSError:
-        return False
+def _of_group(group):
+    return iter([plugin for plugin in _all() if plugin.group == group])
 
 
 @functools.lru_cache(None)
 def _all():
+    """Of two versions of a package the one that is imported: the first."""
+    known, found = set(), []
+    for folder in dict.fromkeys(sys.path):
+        try:
+            names = sorted(os.listdir(folder or os.curdir))
+        except NotADirectoryError:  # a zip
+            return _by_metadata()
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(".egg"):
+                return _by_metadata()
+            package = name.partition("-")[0].lower().replace("-", "_").replace(".", "_")
+            if name.endswith((".dist-info", ".egg-info")) and package not in known:
+                known.add(package)
+                found += _listed(os.path.join(folder, name, "entry_points.txt"))
+    return found
+
+
+def _listed(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return
+    group = ""
+    for line in map(str.strip, text.splitlines() if _GROUPS in text else ()):
+        if line.startswith("["):
+            group = line.strip("[]").strip()
+        elif group.startswith(_GROUPS) and "=" in line and line[0] not in "#;":
+            yield _Plugin(group, line.partition("=")[2].strip())
+
+
+def _by_metadata():
     from importlib import metadata
 
-    return metadata.entry_points()
-
-
-def _entry_points(group, name=None):
-    known = _all() if _are_there() else {}
-    found = known.select(group=group) if hasattr(known, "select") else known.get(group, ())
-    return iter([one for one in found if name is None or one.name == name])
+    known = metadata.entry_points()
+    each = known if hasattr(known, "select") else [point for points in known.values() for point in points]
+    return [point for point in each if point.group.startswith(_GROUPS)]

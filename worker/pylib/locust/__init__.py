@@ -7,7 +7,7 @@ from katydid_boot import later as _later
 from katydid_boot import library as _library
 
 _later.put(
-    "concurrent.futures.thread", "http.server", "importlib.metadata", "logging.config", "logging.handlers",  # _along.py
+    "concurrent.futures.thread", "http.server", "importlib.abc", "importlib.metadata", "logging.config", "logging.handlers",  # _along.py
     "chardet", "charset_normalizer", "idna",  # of requests
 )
 

@@ -4,7 +4,6 @@ plug-ins use some of them without an import of their own (`logging.config`, `log
 they come along here, too; but for those that are other packages, and not needed here. Those that
 are seldom used are read at their first use (__init__.py)."""
 
-import importlib.abc  # noqa: F401
 import importlib.machinery  # noqa: F401
 import importlib.util  # noqa: F401
 import os
