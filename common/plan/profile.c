@@ -107,8 +107,7 @@ static bool read_chain(struct chain *c, const char *text, char **why)
 
 /* ---- its values ----------------------------------------------------------------------------- */
 
-/* 90, 1m30s, and "10 minutes", as Gatling has it. */
-static bool read_span(const char *text, int64_t *ns)
+bool profile_span(const char *text, int64_t *ns)
 {
     static const char *const units[][2] = {
         {"milli", "ms"}, {"sec", "s"}, {"min", "m"}, {"hour", "h"}, {"day", "d"}};
@@ -143,7 +142,7 @@ static bool span(const struct making *m, enum word word, int64_t *ns)
 {
     const char *value = m->chain->values[word];
     *ns = 0;
-    return !value || read_span(value, ns) ||
+    return !value || profile_span(value, ns) ||
            sbuf_refuse(m->why, "%s: %s: '%s' is no duration: write 200ms, 30s, 1m30s or 2h",
                        m->chain->name, shown(word), value);
 }

@@ -30,6 +30,9 @@ bool profile_is(const char *stage); /* such a step; else DURATION:TARGET */
 /* Whether the first of them that goes with one kind only goes with arrivals. */
 bool profile_is_of_rates(const char *stages);
 
+/* 90, 1m30s, and "10 minutes" or 10.minutes, as Gatling has it. False: it is no duration. */
+bool profile_span(const char *text, int64_t *ns);
+
 struct profile_kind {
     bool is_users;   /* of users, else of rates */
     int64_t unit_ns; /* bare rates of ours are per that */

@@ -355,13 +355,16 @@ static void fill_in(struct scenario *s)
  * scenario with a rate has. */
 bool scenario_throttle(struct scenario *plan, const char *name, const char *rates, char **why)
 {
-    const bool has_stages = strpbrk(rates, ":(") != NULL;
-    struct sbuf text = {0};
+    struct sbuf text = {0}, stages = {0};
+    scenario_throttle_text(rates, &stages);
+    const char *all = stages.data ? stages.data : "";
     sbuf_addf(&text, "%s:%s=%s", name,
-              has_stages ? "ramping-arrival-rate:stages" : "constant-arrival-rate:rate", rates);
+              strpbrk(all, ":(") ? "ramping-arrival-rate:stages" : "constant-arrival-rate:rate",
+              all);
     const bool is_good = scenario_read(plan, text.data, why);
     if (is_good)
         plan->plan.ramp = &plan->ramp;
+    sbuf_fini(&stages);
     sbuf_fini(&text);
     return is_good;
 }
@@ -380,7 +383,7 @@ static bool check_throttle(const struct scenario *s, char **why)
     else
         scenario_refuse(why, s,
                         "throttle=%s: write a rate, such as 100/s, or stages, such as "
-                        "1m:100/s,forever:100/s",
+                        "1m:100/s,forever:100/s or reachRps(100).in(1m),holdFor(10m)",
                         s->throttle);
     free(words);
     return is_good;

@@ -156,6 +156,12 @@ static inline bool scenario_is_mixed(const struct scenario *s)
 }
 /* The plan whose arrivals are the slots of that throttle. False: *why (to be freed). */
 bool scenario_throttle(struct scenario *plan, const char *name, const char *rates, char **why);
+/* The text of the scenario with another throttle from at_ns after its start on: a rate or stages;
+ * NULL: none any more. False: *why (to be freed). */
+bool scenario_throttled(const struct scenario *s, int64_t at_ns, const char *rates,
+                        struct sbuf *out, char **why);
+/* How many requests a second its users may send so long after its start; negative: any number. */
+double scenario_throttle_per_s(const struct scenario *s, int64_t at_ns);
 double scenario_peak_per_s(const struct scenario *s);
 /* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */
 bool scenario_duration(const char *text, int64_t *ns);

@@ -59,7 +59,7 @@ static void put_random(const struct scenario *s, const struct ramp_stage *stage,
 
 /* The stages in [from, to), each with a jump to where it begins; the last one for ever, if the
  * scenario is so and its end is in it. */
-static void put_stages(const struct scenario *s, int64_t from, int64_t to, struct sbuf *out)
+void scenario_put_stages(const struct scenario *s, int64_t from, int64_t to, struct sbuf *out)
 {
     const struct ramp *r = &s->ramp;
     for (size_t i = 0; i < r->count; i++) {
@@ -117,7 +117,7 @@ static bool put_new_stages(const struct scenario *s, const struct scenario_chang
 static bool put_changed_stages(const struct scenario *s, const struct scenario_change *c,
                                struct sbuf *out, char **why)
 {
-    put_stages(s, 0, c->at_ns, out);
+    scenario_put_stages(s, 0, c->at_ns, out);
     if (c->level)
         return put_new_level(s, c, out, why);
     if (c->stages)
@@ -131,7 +131,7 @@ static bool put_changed_stages(const struct scenario *s, const struct scenario_c
     }
     sbuf_addf(out, ",%" PRId64 "ns:0,", c->resumed_ns - c->at_ns);
     struct sbuf rest = {0};
-    put_stages(s, c->at_ns, INT64_MAX, &rest);
+    scenario_put_stages(s, c->at_ns, INT64_MAX, &rest);
     sbuf_adds(out, rest.data ? rest.data : "0:0");
     sbuf_fini(&rest);
     return true;

@@ -26,6 +26,10 @@ struct scenario_stages {
 bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
                           struct ramp_rate from, char **why);
 bool scenario_check_from_stage(const struct scenario *s, char **why);
+/* A throttle as a rate, or as stages: any number of requests is RAMP_MOST_PER_S. */
+void scenario_throttle_text(const char *rates, struct sbuf *out);
+/* The stages in [from, to), each with a jump to where it begins, behind what is there. */
+void scenario_put_stages(const struct scenario *s, int64_t from, int64_t to, struct sbuf *out);
 
 /* class=Buyer, or class=Buyer*3+Browser. */
 bool scenario_take_class(struct scenario *s, const char *value, char **why);

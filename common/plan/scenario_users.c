@@ -249,6 +249,4 @@ void scenario_describe_users(const struct scenario *s, struct sbuf *out)
     sbuf_adds(out, "; ");
     scenario_put_span(out, s->graceful_ns);
     sbuf_adds(out, " to finish");
-    if (s->throttle)
-        sbuf_addf(out, "; requests throttled: %s", s->throttle);
 }

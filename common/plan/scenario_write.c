@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 const char *scenario_executor_name(enum scenario_executor e)
 {
@@ -110,10 +111,64 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
     }
 }
 
+static void put_limit(struct sbuf *out, const char *before, double per_s)
+{
+    if (per_s >= RAMP_MOST_PER_S)
+        sbuf_addf(out, "%sany number", before);
+    else
+        sbuf_addf(out, "%s%g/s", before, per_s);
+}
+
+static double per_s_of(const struct scenario *plan, int64_t numerator)
+{
+    return (double)numerator / (double)plan->ramp.denominator * 1e9;
+}
+
+static void put_limits(struct sbuf *out, const struct scenario *plan)
+{
+    const struct ramp *r = &plan->ramp;
+    const char *before = "";
+    for (size_t i = 0; i < r->count - plan->is_endless; i++) {
+        const struct ramp_stage *stage = &r->stages[i];
+        if (!stage->length_ns)
+            continue;
+        put_limit(out, before, per_s_of(plan, stage->from));
+        if (stage->from != stage->to)
+            put_limit(out, " → ", per_s_of(plan, stage->to));
+        sbuf_adds(out, " for ");
+        scenario_put_span(out, stage->length_ns);
+        before = ", then ";
+    }
+    put_limit(out, before,
+              plan->is_endless ? per_s_of(plan, r->stages[r->count - 1].to) : RAMP_MOST_PER_S);
+}
+
+static void describe_throttle(const struct scenario *s, struct sbuf *out)
+{
+    struct scenario plan;
+    char *why = NULL;
+    if (!s->throttle || !scenario_throttle(&plan, s->name, s->throttle, &why)) {
+        free(why);
+        return;
+    }
+    sbuf_adds(out, "; requests throttled: ");
+    bool has_curve = false;
+    for (size_t i = 0; i < plan.ramp.count; i++)
+        has_curve |= plan.ramp.stages[i].curve != NULL;
+    if (plan.executor == SCENARIO_CONSTANT_ARRIVAL_RATE)
+        put_limit(out, "", scenario_peak_per_s(&plan));
+    else if (has_curve)
+        sbuf_adds(out, s->throttle);
+    else
+        put_limits(out, &plan);
+    scenario_fini(&plan);
+}
+
 void scenario_describe(const struct scenario *s, struct sbuf *out)
 {
     if (!scenario_is_open(s)) {
         scenario_describe_users(s, out);
+        describe_throttle(s, out);
         return;
     }
     sbuf_addf(out, "%s: %s of %s%s%s, ", s->name, scenario_executors[s->executor],
@@ -143,6 +198,5 @@ void scenario_describe(const struct scenario *s, struct sbuf *out)
     sbuf_adds(out, "dropped; ");
     scenario_put_span(out, s->graceful_ns);
     sbuf_adds(out, " to finish");
-    if (s->throttle)
-        sbuf_addf(out, "; requests throttled: %s", s->throttle);
+    describe_throttle(s, out);
 }

@@ -181,14 +181,25 @@ static void requests_may_be_throttled(void **state)
 {
     (void)state;
     described("u:constant-vus:users=5,class=A,throttle=1m:100/s,forever:100/s,duration=5m",
-              "u: constant-vus of A, 5 users, for 5m; 30s to finish; requests throttled: "
-              "1m:100/s,forever:100/s");
+              "u: constant-vus of A, 5 users, for 5m; 30s to finish; requests throttled: 0/s → "
+              "100/s for 1m, then 100/s");
+    described("u:constant-vus:users=5,class=A,duration=5m,throttle=reachRps(100).in(10s),holdFor(1."
+              "minute),"
+              "jumpToRps(50),holdFor(2h)",
+              "u: constant-vus of A, 5 users, for 5m; 30s to finish; requests throttled: 0/s → "
+              "100/s for 10s, then 100/s for 1m, then 50/s for 2h, then any number");
+    described(
+        "u:constant-vus:users=5,class=A,duration=5m,throttle=30s:none,1m:20/s",
+        "u: constant-vus of A, 5 users, for 5m; 30s to finish; requests throttled: any number "
+        "for 30s, then 20/s for 1m, then any number");
     described("r:constant-arrival-rate:rate=1/s,users=1,max_users=1,class=A,throttle=300/m",
               "r: constant-arrival-rate of A, 1/s, until the test ends; users 1 to 1, then 1 wait, "
-              "then dropped; 30s to finish; requests throttled: 300/m");
+              "then dropped; 30s to finish; requests throttled: 5/s");
     refused("u:constant-vus:users=5,throttle=fast", "throttle=fast: write a rate, such as 100/s");
     refused("u:constant-vus:users=5,throttle=0/s", "throttle=0/s: write a rate");
     refused("u:constant-vus:users=5,throttle=1m:x", "throttle=1m:x: write a rate");
+    refused("u:constant-vus:users=5,throttle=holdFor(1m)", "throttle=holdFor(1m): write a rate");
+    refused("u:constant-vus:users=5,throttle=reachRps(5)", "throttle=reachRps(5): write a rate");
 }
 
 static void k6_words_are_read(void **state)

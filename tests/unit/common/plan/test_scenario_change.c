@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A scenario that is changed while it runs: what was before the change stays as it was, arrival by
  * arrival, and the list goes on without a gap or a burst. */
+#include "common/base/mem.h"
 #include "common/plan/chance.h"
 #include "tests/unit/scenario_given.h"
 #include <setjmp.h>
@@ -197,6 +198,88 @@ static void what_cannot_be_changed_is_said(void **state)
     }
 }
 
+static struct scenario *slots_of(const struct scenario *s)
+{
+    struct scenario *plan = mem_zalloc(sizeof *plan);
+    char *why = NULL;
+    if (!scenario_throttle(plan, "t", s->throttle, &why))
+        fail_msg("%s: %s", s->throttle, why);
+    return plan;
+}
+
+static struct scenario *throttled(const struct scenario *s, int64_t at_ns, const char *rates)
+{
+    struct sbuf text = {0};
+    char *why = NULL;
+    if (!scenario_throttled(s, at_ns, rates, &text, &why))
+        fail_msg("%s", why);
+    struct scenario *other = scenario_given(text.data);
+    sbuf_fini(&text);
+    return other;
+}
+
+static void free_all(struct scenario **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        scenario_fini(list[i]);
+        free(list[i]);
+    }
+}
+
+/* Slots before the change are the same, and there is none too many or too few behind it. */
+static void another_throttle_goes_on_from_the_slot_that_was_reached(void **state)
+{
+    static const char *const rates[] = {"40/s", "30s:100/s,30s:0/s",
+                                        "reachRps(80).in(20s),holdFor(9s)"};
+    const int64_t at = 7 * S + 123000000;
+    (void)state;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        struct sbuf text = {0};
+        sbuf_addf(&text, "u:constant-vus:class=A,users=5,throttle=%s", rates[i]);
+        struct scenario *s = scenario_given(text.data), *fast = throttled(s, at, "90/s"),
+                        *was = slots_of(s), *is = slots_of(fast);
+        same_until(was, is, at);
+        const double before = ramp_arrivals(&was->ramp, ramp_until(&was->ramp, at)),
+                     later = ramp_arrivals(&is->ramp, ramp_until(&is->ramp, at + 10 * S));
+        assert_true(fabs(later - before - 900) < 0.01);
+        assert_true(fabs(scenario_throttle_per_s(fast, at + 1) - 90) < 1e-6);
+        free_all((struct scenario *[]){s, fast, was, is}, 4);
+        sbuf_fini(&text);
+    }
+}
+
+static void a_throttle_comes_and_goes(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_given("u:constant-vus:class=A,users=5"),
+                    *held = throttled(s, 5 * S, "20/s"), *let = throttled(held, 9 * S, NULL),
+                    *again = throttled(let, 12 * S, "30/s");
+    assert_true(scenario_throttle_per_s(s, 0) < 0 && scenario_throttle_per_s(held, 4 * S) < 0);
+    assert_true(fabs(scenario_throttle_per_s(held, 6 * S) - 20) < 1e-6);
+    assert_true(fabs(scenario_throttle_per_s(let, 8 * S) - 20) < 1e-6);
+    assert_true(scenario_throttle_per_s(let, 10 * S) < 0 &&
+                scenario_throttle_per_s(again, 11 * S) < 0);
+    assert_true(fabs(scenario_throttle_per_s(again, 13 * S) - 30) < 1e-6);
+    struct scenario *was = slots_of(let), *is = slots_of(again);
+    same_until(was, is, 9 * S);
+    free_all((struct scenario *[]){s, held, let, again, was, is}, 6);
+}
+
+static void a_throttle_that_cannot_be_is_refused(void **state)
+{
+    struct sbuf text = {0};
+    char *why = NULL;
+    (void)state;
+    struct scenario *s = scenario_given("u:constant-vus:class=A,users=5,duration=9s");
+    assert_false(scenario_throttled(s, S, NULL, &text, &why));
+    free(why);
+    assert_false(scenario_throttled(s, S, "5/s,users=9", &text, &why));
+    free(why);
+    assert_false(scenario_throttled(s, 20 * S, "5/s", &text, &why));
+    free(why);
+    free_all(&s, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +290,9 @@ int main(void)
         cmocka_unit_test(users_change_too),
         cmocka_unit_test(one_that_is_ended_was_as_it_was),
         cmocka_unit_test(what_cannot_be_changed_is_said),
+        cmocka_unit_test(another_throttle_goes_on_from_the_slot_that_was_reached),
+        cmocka_unit_test(a_throttle_comes_and_goes),
+        cmocka_unit_test(a_throttle_that_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
