@@ -4,6 +4,8 @@
 #include "common/base/clk.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 
 static _Atomic int64_t ahead_ns;
 
@@ -52,4 +54,23 @@ int clk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ns
     const struct timespec until = {(time_t)(until_ns / UINT64_C(1000000000)),
                                    (long)(until_ns % UINT64_C(1000000000))};
     return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until);
+}
+
+static char machine[64];
+
+static void read_machine(void)
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (!file || !fgets(machine, sizeof machine, file))
+        machine[0] = '\0';
+    machine[strcspn(machine, "\n")] = '\0';
+    if (file)
+        fclose(file);
+}
+
+const char *clk_machine(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_machine);
+    return machine;
 }

@@ -23,6 +23,10 @@ double clk_steady_coarse(void);
  * before are of the old one. */
 double clk_steady_anchor(void);
 
+/* Whose monotonic clock it is: the kernel's boot id, the same in all that have this one; "": it is
+ * not known. Static. */
+const char *clk_machine(void);
+
 /* Waits for cond up to that long; not a moment longer or shorter when the wall clock is set.
  * until_ns: of clk_mono_ns. Returns as pthread_cond_timedwait. */
 int clk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ns);

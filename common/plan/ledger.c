@@ -38,18 +38,12 @@ struct ledger_part *ledger_of(struct ledger *l, const char *id, bool make)
     return l->workers[l->count++].parts;
 }
 
-/* Indexes below n that are of the stripe. */
-static uint64_t below(const struct stripe *s, uint64_t n)
-{
-    return n > s->offset ? (n - s->offset + s->stride - 1) / s->stride : 0;
-}
-
 uint64_t ledger_owed(const struct ledger_part *p, uint64_t until)
 {
     const struct stripe *s = &p->stripe;
     if (!s->stride || until <= s->from)
         return p->owed;
-    return p->owed + below(s, until) - below(s, s->from);
+    return p->owed + stripe_below(s, until) - stripe_below(s, s->from);
 }
 
 void ledger_deal(struct ledger_part *p, struct stripe s)
@@ -63,19 +57,18 @@ static uint64_t settled_of(const struct ledger_part *p)
     return p->told[ITERATIONS_STARTED] + p->told[ITERATIONS_DROPPED] + p->told[ITERATIONS_CUT];
 }
 
-uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, uint64_t *first, uint32_t *step)
+uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, struct ledger_piece *piece)
 {
     const struct stripe s = p->stripe;
     const uint64_t before = p->owed, settled = settled_of(p);
     const uint64_t done = settled > before ? settled - before : 0;
     ledger_deal(p, (struct stripe){.from = until});
     const uint64_t own = p->owed - before;
-    if (done >= own)
-        return 0;
-    *first = s.offset + (below(&s, s.from) + done) * s.stride;
-    *step = s.stride;
-    p->owed -= own - done;
-    return own - done;
+    piece->count = own > done ? own - done : 0;
+    piece->stripe = s;
+    piece->skipped = stripe_below(&s, s.from) + done;
+    p->owed -= piece->count;
+    return piece->count;
 }
 
 void ledger_missing(const struct ledger_part *p, uint64_t owed, uint64_t *due, uint64_t *lost)

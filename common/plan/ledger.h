@@ -25,11 +25,11 @@ enum iterations_number {
 };
 extern const char *const iterations_metrics[ITERATIONS_NUMBERS]; /* iterations_due … */
 
-struct ledger_piece { /* of a scenario, what a worker had left: first, first + step … */
+struct ledger_piece { /* of a scenario, what a worker had left: so many of its stripe */
     size_t scenario;
-    uint64_t first, count;
-    uint32_t step;
-    bool is_unsure; /* it was lost: it may have started some */
+    struct stripe stripe;
+    uint64_t skipped, count; /* behind the first ones (stripe_nth) */
+    bool is_unsure;          /* it was lost: it may have started some */
 };
 
 struct ledger_part {      /* of a worker and a scenario */
@@ -59,8 +59,8 @@ struct ledger_part *ledger_of(struct ledger *l, const char *id, bool make);
 /* From s.from on its arrivals are those of s; stride 0: none. */
 void ledger_deal(struct ledger_part *p, struct stripe s);
 /* What the worker is to have started of its share before `until`, and has not told of, is others'
- * from now on, and so is what comes later: so many, *first and every *step-th from there. */
-uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, uint64_t *first, uint32_t *step);
+ * from now on, and so is what comes later: fills stripe, skipped and count, and returns that. */
+uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, struct ledger_piece *piece);
 /* What is missing of a lost worker that had to have begun so many: *due that it did not tell of,
  * *lost of which nobody knows whether they started. */
 void ledger_missing(const struct ledger_part *p, uint64_t owed, uint64_t *due, uint64_t *lost);

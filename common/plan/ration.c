@@ -44,6 +44,7 @@ void ration_give(struct ration *q, const char *worker, uint64_t count)
     count = least(count, q->total - q->granted);
     h->granted += count;
     q->granted += count;
+    q->is_returned = q->is_returned && !ration_is_granted(q);
 }
 
 uint64_t ration_return(struct ration *q, const char *worker, uint64_t started)
@@ -52,6 +53,7 @@ uint64_t ration_return(struct ration *q, const char *worker, uint64_t started)
     if (started > h->started)
         h->started = least(started, h->granted);
     const uint64_t rest = h->granted - h->started;
+    q->is_returned = q->is_returned || (rest && ration_is_granted(q));
     h->granted -= rest;
     q->granted -= rest;
     h->is_lost = true;

@@ -20,6 +20,7 @@ struct ration_holder {
 
 struct ration { /* begins as zeros with `total` set; ration_fini */
     uint64_t total, granted;
+    bool is_returned;              /* all were granted, and some came back: nobody asks for these */
     struct ration_holder *holders; /* owned */
     size_t count;
 };

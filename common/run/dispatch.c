@@ -9,6 +9,7 @@
 #include "common/run/dispatch.h"
 #include "common/base/handle.h"
 #include "common/base/mem.h"
+#include "common/plan/stripe.h"
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
@@ -48,7 +49,9 @@ struct dispatch {
     size_t worker_count, worker_cap;
     size_t cursor; /* who is next in the round */
     bool is_sorted;
-    bool is_skewed; /* workers changed: the round no longer balances by itself */
+    unsigned weights; /* of all workers, together */
+    bool is_weighted; /* not all weigh the same */
+    bool is_skewed;   /* workers changed: the round no longer balances by itself */
     struct placed *active;
     size_t active_count, active_cap;
     size_t *orphans; /* classes of users whose worker went, oldest first */
@@ -309,8 +312,19 @@ static void sort_workers(struct dispatch *d)
     qsort(d->workers, d->worker_count, sizeof *d->workers, by_host_index);
 }
 
+static void weigh_all(struct dispatch *d)
+{
+    d->weights = 0;
+    d->is_weighted = false;
+    for (size_t i = 0; i < d->worker_count; i++) {
+        d->weights += d->workers[i]->weight;
+        d->is_weighted = d->is_weighted || d->workers[i]->weight != d->workers[0]->weight;
+    }
+}
+
 static void on_workers_changed(struct dispatch *d)
 {
+    weigh_all(d);
     d->cursor = 0;
     d->is_skewed = d->active_count > 0 || d->orphan_next < d->orphan_count;
 }
@@ -320,6 +334,26 @@ struct dispatch_worker *dispatch_worker(struct dispatch *d, size_t index)
     HANDLE_IS(d, DISPATCH_TAG);
     sort_workers(d);
     return d->workers[index];
+}
+
+/* What of n users the workers have, by their weights: freed by the caller. */
+static struct stripe *deal_shares(const struct dispatch *d)
+{
+    unsigned *weights = mem_zalloc((d->worker_count + 1) * sizeof *weights);
+    struct stripe *shares = mem_zalloc((d->worker_count + 1) * sizeof *shares);
+    for (size_t i = 0; i < d->worker_count; i++)
+        weights[i] = d->workers[i]->weight;
+    stripe_deal(shares, weights, d->worker_count, 0, 0);
+    free(weights);
+    return shares;
+}
+
+static size_t owner_of(const struct dispatch *d, const struct stripe *shares, size_t index)
+{
+    for (size_t i = 0; shares && i < d->worker_count; i++)
+        if (stripe_next(&shares[i], index) == index)
+            return i;
+    return index % d->worker_count;
 }
 
 static void move_user(struct placed *p, struct dispatch_worker *to)
@@ -333,14 +367,19 @@ static void move_user(struct placed *p, struct dispatch_worker *to)
     p->worker = to;
 }
 
+static unsigned share_of(const struct dispatch *d, const struct dispatch_worker *w)
+{
+    return (unsigned)((uint64_t)d->active_count * w->weight / d->weights);
+}
+
 /* Gives a new worker its share: the users placed last, from whoever has more than the share. */
 static void fill_worker(struct dispatch *d, struct dispatch_worker *w)
 {
-    const unsigned share = (unsigned)(d->active_count / d->worker_count);
-    const unsigned allowed[] = {share + 1, share};
-    for (size_t round = 0; round < 2; round++)
+    const unsigned share = share_of(d, w);
+    for (unsigned more = 2; more-- > 0;)
         for (size_t i = d->active_count; i-- > 0 && w->load < share;)
-            if (d->active[i].worker != w && d->active[i].worker->load > allowed[round])
+            if (d->active[i].worker != w &&
+                d->active[i].worker->load > share_of(d, d->active[i].worker) + more)
                 move_user(&d->active[i], w);
 }
 
@@ -349,20 +388,28 @@ static void even_out(struct dispatch *d)
 {
     size_t *dealt = mem_zalloc((d->class_count + 1) * sizeof *dealt);
     sort_workers(d);
+    struct stripe *shares = d->is_weighted ? deal_shares(d) : NULL;
     for (size_t i = 0; i < d->active_count; i++) {
         struct placed *p = &d->active[i];
         if (!d->classes[p->class_index].is_even)
             continue;
-        struct dispatch_worker *to = d->workers[dealt[p->class_index]++ % d->worker_count];
+        struct dispatch_worker *to = d->workers[owner_of(d, shares, dealt[p->class_index]++)];
         if (to != p->worker)
             move_user(p, to);
     }
+    free(shares);
     free(dealt);
 }
 
 void dispatch_add_worker(struct dispatch *d, const char *id)
 {
+    dispatch_add_weighed(d, id, 1);
+}
+
+void dispatch_add_weighed(struct dispatch *d, const char *id, unsigned weight)
+{
     HANDLE_IS(d, DISPATCH_TAG);
+    assert(weight > 0 && weight <= STRIPE_MOST_WEIGHT);
     if (dispatch_find_worker(d, id))
         return;
     if (d->worker_count == d->worker_cap) {
@@ -373,6 +420,7 @@ void dispatch_add_worker(struct dispatch *d, const char *id)
     w->id = mem_strdup(id);
     w->counts = mem_zalloc((d->class_count + 1) * sizeof *w->counts);
     w->is_changed = true;
+    w->weight = weight;
     d->workers[d->worker_count++] = w;
     d->is_sorted = false;
     on_workers_changed(d);
@@ -419,6 +467,17 @@ void dispatch_remove_worker(struct dispatch *d, const char *id)
     on_workers_changed(d);
 }
 
+void dispatch_weigh(struct dispatch *d, const char *id, unsigned weight)
+{
+    struct dispatch_worker *w = dispatch_find_worker(d, id);
+    assert(weight > 0 && weight <= STRIPE_MOST_WEIGHT);
+    if (!w || w->weight == weight)
+        return;
+    w->weight = weight;
+    weigh_all(d);
+    even_out(d);
+}
+
 static void choose_classes(struct dispatch *d, const char *const *names)
 {
     bool is_other = false;
@@ -447,12 +506,18 @@ void dispatch_aim(struct dispatch *d, unsigned users, double rate, const char *c
         d->workers[i]->is_changed = true;
 }
 
+/* For its weight, with one more user each. */
+static bool has_fewer(const struct dispatch_worker *a, const struct dispatch_worker *b)
+{
+    return (a->load + UINT64_C(1)) * b->weight < (b->load + UINT64_C(1)) * a->weight;
+}
+
 static struct dispatch_worker *next_worker(struct dispatch *d)
 {
     size_t chosen = d->cursor;
-    for (size_t i = 1; d->is_skewed && i < d->worker_count; i++) {
+    for (size_t i = 1; (d->is_skewed || d->is_weighted) && i < d->worker_count; i++) {
         size_t candidate = (d->cursor + i) % d->worker_count;
-        if (d->workers[candidate]->load < d->workers[chosen]->load)
+        if (has_fewer(d->workers[candidate], d->workers[chosen]))
             chosen = candidate;
     }
     d->cursor = (chosen + 1) % d->worker_count;
@@ -468,14 +533,35 @@ static struct dispatch_worker *with_fewest(const struct dispatch *d, size_t clas
     return found;
 }
 
+/* Who lacks most of its share, of one user more than there are. */
+static struct dispatch_worker *furthest_behind(const struct dispatch *d, size_t class_index)
+{
+    const unsigned users = dispatch_class_users(d, class_index) + 1;
+    struct stripe *shares = deal_shares(d);
+    int64_t most = INT64_MIN;
+    struct dispatch_worker *found = d->workers[0];
+    for (size_t i = 0; i < d->worker_count; i++) {
+        const int64_t lacks =
+            (int64_t)stripe_below(&shares[i], users) - d->workers[i]->counts[class_index];
+        if (lacks > most) {
+            most = lacks;
+            found = d->workers[i];
+        }
+    }
+    free(shares);
+    return found;
+}
+
 static void place_user(struct dispatch *d, size_t class_index)
 {
     if (d->active_count == d->active_cap) {
         d->active_cap = d->active_cap ? 2 * d->active_cap : 64;
         d->active = mem_realloc(d->active, d->active_cap * sizeof *d->active);
     }
-    struct dispatch_worker *w =
-        d->classes[class_index].is_even ? with_fewest(d, class_index) : next_worker(d);
+    const bool is_even = d->classes[class_index].is_even;
+    struct dispatch_worker *w = !is_even         ? next_worker(d)
+                                : d->is_weighted ? furthest_behind(d, class_index)
+                                                 : with_fewest(d, class_index);
     w->counts[class_index]++;
     w->load++;
     w->is_changed = true;

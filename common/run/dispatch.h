@@ -11,7 +11,8 @@
  * the users of a worker that went are "orphans", placed again at the spawn rate, on the workers
  * that have the fewest users; a worker that came takes its share from those that have too many,
  * and nobody else notices. (Of classes that are even, each worker has its share of each at any
- * time.) Locust's way is there as well (dispatch_spread): the library's
+ * time.) Where workers are of unequal weight, who has the fewest users for its weight is next.
+ * Locust's way is there as well (dispatch_spread): the library's
  * UsersDispatcher has it.
  *
  * Pure: no clock. The caller waits between the steps.
@@ -23,7 +24,7 @@ struct dispatch_class {
     const char *name;
     double weight;
     unsigned fixed_count; /* not 0: exactly so many, whatever the weight */
-    bool is_even;         /* each worker has the same share, the first ones one more */
+    bool is_even;         /* each worker has its share of it (stripe_deal), not of all users */
 };
 
 struct dispatch_worker {
@@ -31,6 +32,7 @@ struct dispatch_worker {
     unsigned *counts;    /* users to run, by class index */
     unsigned load;       /* their sum */
     unsigned host_index; /* workers before this one on its host */
+    unsigned weight;     /* its share of users, beside those of the others; 1 at first */
     bool is_changed;     /* not told yet; whoever tells the worker clears it */
 };
 
@@ -46,7 +48,12 @@ const char *const *dispatch_class_names(const struct dispatch *d); /* all, by cl
 
 /* A worker that is already known is left as it is. */
 void dispatch_add_worker(struct dispatch *d, const char *id);
+/* ... which gets so many times as many users as one of weight 1. */
+void dispatch_add_weighed(struct dispatch *d, const char *id, unsigned weight);
 void dispatch_remove_worker(struct dispatch *d, const char *id);
+/* It weighs something else, for users that are placed from now on; of classes that are even, for
+ * all. A worker that is not there is ignored. */
+void dispatch_weigh(struct dispatch *d, const char *id, unsigned weight);
 size_t dispatch_worker_count(const struct dispatch *d);
 struct dispatch_worker *dispatch_worker(struct dispatch *d, size_t index); /* in dealing order */
 struct dispatch_worker *dispatch_find_worker(struct dispatch *d, const char *id);

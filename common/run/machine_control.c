@@ -99,9 +99,11 @@ static void begin_dealing(struct machine *m, const struct machine_event *e, stru
     if (m->is_heard)
         return;
     m->dispatch = dispatch_new(e->classes, e->class_count);
-    for (size_t i = 0; i < m->roster.count; i++)
-        if (worker_is_active(m->roster.workers[i]))
-            dispatch_add_worker(m->dispatch, m->roster.workers[i]->id);
+    for (size_t i = 0; i < m->roster.count; i++) {
+        const struct worker *w = m->roster.workers[i];
+        if (worker_is_active(w))
+            dispatch_add_weighed(m->dispatch, w->id, w->weight ? w->weight : 1);
+    }
     m->is_dealing = true;
     aim(m, now);
 }

@@ -18,7 +18,7 @@ static void take_in(struct machine *m, struct worker *w, struct run_clock now)
 {
     if (!m->dispatch || !run_is_active(&m->run))
         return;
-    dispatch_add_worker(m->dispatch, w->id);
+    dispatch_add_weighed(m->dispatch, w->id, w->weight ? w->weight : 1);
     dispatch_find_worker(m->dispatch, w->id)->is_changed = true;
     control_shares(m, now);
 }

@@ -122,7 +122,7 @@ struct worker *roster_get(struct roster *r, const char *id)
     }
     w = mem_zalloc(sizeof *w);
     w->id = mem_strdup(id);
-    w->lag_ms = w->lag_p99_ms = w->fds = w->connections = w->starved = -1;
+    w->lag_ms = w->lag_p99_ms = w->fds = w->connections = w->starved = w->clock_error_ms = -1;
     w->state = WORKER_UNKNOWN;
     r->workers[r->count++] = w;
     add_id(r, w);

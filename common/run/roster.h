@@ -60,6 +60,7 @@ struct worker {
     enum worker_state state;
     bool has_quit; /* gone in order: it told everything before */
     bool is_katydid;
+    unsigned weight;  /* of its share of the load; 0: nobody said, which is 1 */
     unsigned letters; /* messages of it that wait to be handled */
     int liveness;
     unsigned stray_beats; /* heartbeats while unknown */
@@ -71,6 +72,7 @@ struct worker {
     double worst_lag_ms;                 /* since the last second that was looked at */
     double cores, throttled;             /* of its container: limit, percent of time; 0: none */
     double starved;                      /* percent of time; negative: not reported */
+    double clock_error_ms; /* its clock is so far from ours at most; negative: nobody knows */
     uint64_t memory_bytes;
     bool is_cpu_warned;
     double last_report_at; /* unix seconds, our clock; 0: none in this run */

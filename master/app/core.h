@@ -14,9 +14,11 @@
  *   receivers.c       where figures are sent (receivers.h); spans.c single requests that are traced
  *   gates.c           thresholds (gates.h); explain.c one by one; judging.c what follows
  *   plans.c           scenarios (plans.h); plan_counts.c, plan_progress.c how far they are
+ *   plan_weights.c    how much of the load each worker gets
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by these functions only. */
+#include "common/plan/weights.h"
 #include "master/app/gates.h"
 #include "master/app/plans.h"
 #include "master/app/receivers.h"
@@ -34,6 +36,17 @@ struct reload {        /* reload.c */
     char *why, *whole; /* why it failed, in a sentence and in full; NULL: it did not */
     bool is_late;      /* it took too long */
     char *file;        /* that was chosen in the page; NULL: what -f names */
+};
+
+struct weighing { /* plan_weights.c; begins as zeros */
+    struct weights weights;
+    struct weighed_worker { /* what it was seen to do, in that run */
+        struct weighed measured;
+        uint64_t requests;
+        unsigned run;
+    } * workers; /* by index; owned */
+    size_t count;
+    double changed_at; /* monotonic */
 };
 
 struct master {
@@ -71,6 +84,7 @@ struct master {
     struct reload reload;
     struct gates gates;
     struct plans plans;
+    struct weighing weighing;
     struct judging judging;
     unsigned long file_limit;
     int worst_worker_code;           /* of processes that ended by themselves */
@@ -80,6 +94,11 @@ struct master {
 
 /* wiring.c */
 void wiring_make(struct master *m); /* clock, machine, record and nodes know one another */
+
+/* plan_weights.c. open: 0 or an exit code after a message. */
+int weighing_open(struct master *m);
+void weighing_second(struct master *m);
+void weighing_fini(struct master *m);
 
 /* surroundings.c */
 struct run_clock master_now(void);

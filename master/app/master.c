@@ -287,6 +287,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     script_second(&m->nodes);
     questions_second(m);
     reload_second(m);
+    weighing_second(m);
     plans_second(m);
     if (plans_control_second(m))
         run_limit_to(m, plans_run_time_s(m));
@@ -413,6 +414,8 @@ static int serve(struct master *m)
     if (code == 0)
         code = plans_open(m);
     if (code == 0)
+        code = weighing_open(m);
+    if (code == 0)
         code = receivers_open(m);
     if (code != 0)
         return code;
@@ -484,6 +487,7 @@ static void fini(struct master *m)
     baseline_fini(m);
     repeat_fini(m);
     plans_fini(m);
+    weighing_fini(m);
     verdict_free(m->judging.verdict);
     free(m->page_url);
     free(m->options_json);

@@ -140,6 +140,17 @@ static void follow_end(struct master *m, size_t i, int64_t was_ns)
         bring_forward(m, i, was_ns - given->end_ns);
 }
 
+/* An event on the charts; words are freed. */
+static struct command_result tell(struct master *m, struct sbuf *words)
+{
+    struct command_result r = {.is_ok = true};
+    snprintf(r.text, sizeof r.text, "%s", words->data);
+    events_add(m->record.events, master_now().unix_time, "scenario", "%s", r.text);
+    log_info(MAIN_LOGGER, "%s", r.text);
+    sbuf_fini(words);
+    return r;
+}
+
 /* s: what is changed; that of the run, or what it was before a pause. */
 static struct command_result change(struct master *m, size_t i, const struct scenario *s,
                                     const struct scenario_change *c)
@@ -162,13 +173,8 @@ static struct command_result change(struct master *m, size_t i, const struct sce
     install(m, i, fresh, text.data);
     follow_end(m, i, was_ns);
     plans_deal_anew(m);
-    struct command_result r = {.is_ok = true};
-    snprintf(r.text, sizeof r.text, "%s", words.data);
-    events_add(m->record.events, master_now().unix_time, "scenario", "%s", r.text);
-    log_info(MAIN_LOGGER, "%s", r.text);
-    sbuf_fini(&words);
     sbuf_fini(&text);
-    return r;
+    return tell(m, &words);
 }
 
 static struct command_result end_one(struct master *m, size_t i, int64_t at_ns)
@@ -292,20 +298,25 @@ static struct command_result set_level(struct master *m, size_t i, int64_t at_ns
 }
 
 /* "2m:80/s,10m:0/s", or [["2m", "80/s"], [600, "0/s"]]: durations without a unit are seconds. */
-static struct command_result set_stages(struct master *m, size_t i, int64_t at_ns, json_t *stages)
+static void put_stages(json_t *stages, struct sbuf *out)
 {
-    struct sbuf text = {0};
     size_t n;
     json_t *stage;
     if (json_is_string(stages))
-        sbuf_adds(&text, json_string_value(stages));
+        sbuf_adds(out, json_string_value(stages));
     json_array_foreach(stages, n, stage)
     {
-        sbuf_adds(&text, n ? "," : "");
-        put_scalar(json_array_get(stage, 0), &text);
-        sbuf_addc(&text, ':');
-        put_scalar(json_array_get(stage, 1), &text);
+        sbuf_adds(out, n ? "," : "");
+        put_scalar(json_array_get(stage, 0), out);
+        sbuf_addc(out, ':');
+        put_scalar(json_array_get(stage, 1), out);
     }
+}
+
+static struct command_result set_stages(struct master *m, size_t i, int64_t at_ns, json_t *stages)
+{
+    struct sbuf text = {0};
+    put_stages(stages, &text);
     const struct command_result r =
         change(m, i, m->plans.list.all[i],
                &(struct scenario_change){.at_ns = at_ns, .stages = text.data ? text.data : ""});
@@ -313,28 +324,73 @@ static struct command_result set_stages(struct master *m, size_t i, int64_t at_n
     return r;
 }
 
+static void put_throttle(const struct scenario *s, int64_t at_ns, struct sbuf *out)
+{
+    const double per_s = scenario_throttle_per_s(s, at_ns);
+    if (per_s < 0)
+        sbuf_adds(out, "none");
+    else
+        sbuf_addf(out, "%.6g/s", per_s);
+}
+
+/* A rate, or stages as above; null: no limit any more. */
+static struct command_result set_throttle(struct master *m, size_t i, int64_t at_ns,
+                                          json_t *throttle)
+{
+    const struct scenario *was = m->plans.list.all[i];
+    struct scenario *fresh = mem_zalloc(sizeof *fresh);
+    struct sbuf rates = {0}, text = {0}, words = {0};
+    char *why = NULL;
+    if (json_is_array(throttle) || json_is_string(throttle))
+        put_stages(throttle, &rates);
+    else if (!json_is_null(throttle))
+        put_scalar(throttle, &rates);
+    sbuf_addf(&words, "Throttle of %s: ", was->name);
+    put_throttle(was, at_ns, &words);
+    const bool is_good = scenario_throttled(was, at_ns,
+                                            json_is_null(throttle) ? NULL
+                                            : rates.data           ? rates.data
+                                                                   : "",
+                                            &text, &why) &&
+                         scenario_read(fresh, text.data, &why);
+    sbuf_fini(&rates);
+    if (!is_good) {
+        free(fresh);
+        sbuf_fini(&text);
+        sbuf_fini(&words);
+        return refuse_for("throttle", why);
+    }
+    sbuf_adds(&words, " → ");
+    put_throttle(fresh, at_ns + 1, &words);
+    install(m, i, fresh, text.data);
+    plans_deal_anew(m);
+    sbuf_fini(&text);
+    return tell(m, &words);
+}
+
 static bool is_known(const char *key)
 {
-    static const char *const known[] = {"name", "rate", "users", "stages", "paused", "ended"};
+    static const char *const known[] = {"name",   "rate",  "users",   "stages",
+                                        "paused", "ended", "throttle"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(key, known[i]))
             return true;
     return false;
 }
 
-/* {"name", "rate" | "users" | "stages" | "paused" | "ended"} */
+/* {"name", "rate" | "users" | "stages" | "throttle" | "paused" | "ended"} */
 static struct command_result take(struct master *m, json_t *asked)
 {
     struct plans *p = &m->plans;
     const char *key;
     json_t *value;
     json_object_foreach(asked, key, value) if (!is_known(key)) return refuse(
-        key, "There is no such field: it takes name, and one of rate, users, stages, paused and "
-             "ended.");
+        key, "There is no such field: it takes name, and one of rate, users, stages, throttle, "
+             "paused and ended.");
     const char *name = json_string_value(json_object_get(asked, "name"));
     json_t *paused = json_object_get(asked, "paused"), *rate = json_object_get(asked, "rate"),
            *users = json_object_get(asked, "users"), *stages = json_object_get(asked, "stages"),
-           *ended = json_object_get(asked, "ended");
+           *ended = json_object_get(asked, "ended"), *throttle = json_object_get(asked, "throttle");
     if (!name)
         return refuse("name", "Give the name of a scenario.");
     if (!p->texts || p->begun_at <= 0 || !run_is_active(&m->machine.run))
@@ -344,11 +400,12 @@ static struct command_result take(struct master *m, json_t *asked)
         return refuse("name", "There is no scenario of that name.");
     if (now_of(p, i) <= 0)
         return refuse("name", "It has not begun.");
-    if ((paused != NULL) + (rate != NULL) + (users != NULL) + (stages != NULL) + (ended != NULL) !=
+    if ((paused != NULL) + (rate != NULL) + (users != NULL) + (stages != NULL) + (ended != NULL) +
+                (throttle != NULL) !=
             1 ||
         (paused && !json_is_boolean(paused)) || (ended && !json_is_true(ended)))
-        return refuse("rate",
-                      "Give one of rate, users, stages, paused (true or false) and ended (true).");
+        return refuse("rate", "Give one of rate, users, stages, throttle, paused (true or false) "
+                              "and ended (true).");
     const int64_t at_ns = soon_ns(p, i);
     if (ended)
         return end_one(m, i, at_ns);
@@ -356,6 +413,8 @@ static struct command_result take(struct master *m, json_t *asked)
         return pause(m, i, at_ns, json_is_true(paused));
     if (plans_is_paused(p, i))
         return refuse("paused", "It is paused: resume it first.");
+    if (throttle)
+        return set_throttle(m, i, at_ns, throttle);
     return stages ? set_stages(m, i, at_ns, stages) : set_level(m, i, at_ns, rate, users);
 }
 

@@ -95,11 +95,6 @@ void plans_asked(struct master *m, const struct worker *w, const struct message_
 
 /* ---- who has shares ------------------------------------------------------------------------- */
 
-static uint64_t share_of(uint64_t whole, const struct stripe *s)
-{
-    return (whole + s->stride - 1 - s->offset) / s->stride;
-}
-
 /* shares[i] of scenario i is the worker's. Users that do so many iterations each are dealt once, at
  * the begin. */
 void plans_count_dealt(struct master *m, const char *id, const struct stripe *shares, bool is_first)
@@ -111,11 +106,11 @@ void plans_count_dealt(struct master *m, const char *id, const struct stripe *sh
         if (scenario_is_open(s))
             ledger_deal(&parts[i], shares[i]);
         for (size_t n = 0; n < p->piece_count; n++)
-            if (p->pieces[n].scenario == i && shares[i].stride)
-                parts[i].owed += share_of(p->pieces[n].count, &shares[i]);
+            if (p->pieces[n].scenario == i)
+                parts[i].owed += stripe_below(&shares[i], p->pieces[n].count);
         if (!is_first || s->executor != SCENARIO_PER_VU_ITERATIONS)
             continue;
-        ration_give(&p->rations[i], id, share_of(s->users, &shares[i]) * s->iterations);
+        ration_give(&p->rations[i], id, stripe_below(&shares[i], s->users) * s->iterations);
         send_grant(m, id, i, ration_ask(&p->rations[i], id, 1, 0, 0, 0));
     }
 }
@@ -154,8 +149,7 @@ static void hand_on(struct master *m, const char *id, size_t i, uint64_t until)
     struct ledger_part *parts = ledger_of(&p->ledger, id, true);
     if (!scenario_is_open(p->list.all[i]) || !is_handed_on(m, id, &piece.is_unsure))
         return;
-    piece.count = ledger_hand_on(&parts[i], until, &piece.first, &piece.step);
-    if (!piece.count)
+    if (!ledger_hand_on(&parts[i], until, &piece))
         return;
     p->pieces = mem_realloc(p->pieces, (p->piece_count + 1) * sizeof *p->pieces);
     p->pieces[p->piece_count++] = piece;
@@ -167,35 +161,34 @@ static void hand_on(struct master *m, const char *id, size_t i, uint64_t until)
                     p->list.all[i]->name, id, piece.count);
 }
 
-/* Those that had all there were hear of it unasked: their users may have ended. */
-static void grant_to_all(struct master *m, size_t i, const char *ids, uint64_t rest)
+/* Those that had all there were hear of it unasked: their users may have ended. Of each of whom so
+ * many are to be done it is whole users, and what the last one has left. */
+static void grant_to_all(struct master *m, size_t i, uint64_t rest)
 {
-    struct ration *q = &m->plans.rations[i];
-    const size_t count = lines_of(ids);
-    char *tail = NULL, *list = mem_strdup(ids);
+    struct plans *p = &m->plans;
+    struct ration *q = &p->rations[i];
+    const struct scenario *s = p->list.all[i];
+    const uint64_t unit = s->executor == SCENARIO_PER_VU_ITERATIONS ? s->iterations : 1,
+                   units = (rest + unit - 1) / unit;
+    char *tail = NULL, *list = mem_strdup(p->dealt_to ? p->dealt_to : "");
     size_t n = 0;
     for (char *id = strtok_r(list, "\n", &tail); id; id = strtok_r(NULL, "\n", &tail), n++) {
-        ration_give(q, id, rest * (n + 1) / count - rest * n / count);
+        const uint64_t more = stripe_below(&p->parts[n], units) * unit;
+        ration_give(q, id, more);
         send_grant(m, id, i, ration_ask(q, id, 1, 0, 0, 0));
     }
     free(list);
 }
 
 /* What the worker was granted of so many iterations is others', if it left in order. */
-static void take_back(struct master *m, const char *id, size_t i, const char *now)
+static void take_back(struct master *m, const char *id, size_t i)
 {
     struct plans *p = &m->plans;
-    const struct scenario *s = p->list.all[i];
     const struct ledger_part *parts = ledger_of(&p->ledger, id, true);
-    const bool is_all = ration_is_granted(&p->rations[i]);
-    const bool is_others = s->executor == SCENARIO_SHARED_ITERATIONS && !scenario_is_of_all(s);
-    if (!is_others || is_lost(m, id)) {
+    if (is_lost(m, id))
         ration_lost(&p->rations[i], id);
-        return;
-    }
-    const uint64_t rest = ration_return(&p->rations[i], id, parts[i].told[ITERATIONS_STARTED]);
-    if (is_all && rest)
-        grant_to_all(m, i, now, rest);
+    else
+        ration_return(&p->rations[i], id, parts[i].told[ITERATIONS_STARTED]);
 }
 
 /* Who was among those before, and is not now. */
@@ -209,10 +202,17 @@ void plans_count_left(struct master *m, const char *before, const char *now, con
             hand_on(m, id, i, from[i]);
             ledger_deal(&parts[i], (struct stripe){.from = from[i]});
             if (scenario_is_counted(p->list.all[i]))
-                take_back(m, id, i, now);
+                take_back(m, id, i);
         }
     }
     free(ids);
+}
+
+void plans_count_grant(struct master *m)
+{
+    for (size_t i = 0; i < m->plans.list.count; i++)
+        if (m->plans.rations[i].is_returned)
+            grant_to_all(m, i, m->plans.rations[i].total - m->plans.rations[i].granted);
 }
 
 uint64_t plans_first_after(struct plans *p, size_t i, double elapsed_s)

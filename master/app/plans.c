@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -174,98 +175,104 @@ const char *plans_end_words(const struct master *m)
     return words ? words : p->list.count == 1 ? "its scenario was over" : "all scenarios were over";
 }
 
-/* Those who take part, one a line, in the order of their shares. */
-static char *list_workers(const struct master *m, size_t *count)
+/* Those who take part, in the order of their shares. */
+struct takers {
+    char *ids;            /* one a line */
+    struct stripe *parts; /* of users, by their weights */
+    size_t count;
+};
+
+static struct takers list_workers(const struct master *m)
 {
     struct sbuf ids = {0};
     struct dispatch *d = m->machine.dispatch;
-    *count = 0;
-    for (size_t i = 0; d && i < dispatch_worker_count(d); i++) {
+    const size_t most = d ? dispatch_worker_count(d) : 0;
+    unsigned *weights = mem_zalloc((most + 1) * sizeof *weights);
+    struct takers t = {.parts = mem_zalloc((most + 1) * sizeof *t.parts)};
+    for (size_t i = 0; i < most; i++) {
         const char *id = dispatch_worker(d, i)->id;
         const struct worker *w = roster_find((struct roster *)(uintptr_t)&m->machine.roster, id);
         if (!w || !w->is_katydid || !worker_is_active(w))
             continue;
         sbuf_addf(&ids, "%s\n", id);
-        ++*count;
+        weights[t.count++] = w->weight ? w->weight : 1;
     }
-    return sbuf_take(&ids);
+    stripe_deal(t.parts, weights, t.count, 0, 0);
+    free(weights);
+    t.ids = sbuf_take(&ids);
+    return t;
 }
 
-/* Those who have our kernel have our monotonic clock: for them it is no matter how long this takes.
- */
-static void read_machine(char *id, size_t size)
+static bool has_shares(const struct plans *p, const struct takers *t)
 {
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file || !fgets(id, (int)size, file))
-        id[0] = '\0';
-    id[strcspn(id, "\n")] = '\0';
-    if (file)
-        fclose(file);
+    bool is_same = !p->is_due && p->dealt_to && !strcmp(t->ids, p->dealt_to);
+    for (size_t i = 0; is_same && i < t->count; i++)
+        is_same = stripe_is(&t->parts[i], &p->parts[i]);
+    return is_same;
 }
 
-/* One of `count`. Where there are fewer users than workers, those that have none have no arrivals
- * either. */
-static struct stripe stripe_of(const struct scenario *s, uint64_t from, size_t offset, size_t count)
+/* Who has none of so few users has no arrivals either. */
+static struct stripe share_of(const struct scenario *s, struct stripe part, uint64_t from)
 {
     const bool has_own = scenario_is_open(s) && !scenario_is_of_all(s);
-    const size_t with_users = has_own && s->max_users < count ? s->max_users : count;
-    struct stripe share = {.from = from};
-    if (offset < with_users) {
-        share.offset = (uint32_t)offset;
-        share.stride = (uint32_t)with_users;
-    }
+    struct stripe share = has_own ? stripe_of_only(part, s->max_users) : part;
+    share.from = from;
     return share;
 }
 
-static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_t count,
-                        bool is_first)
+static bool send_shares(struct master *m, const uint64_t *from, bool is_first)
 {
     const struct plans *p = &m->plans;
     const double now = master_now().mono;
     struct stripe *shares = mem_zalloc(p->list.count * sizeof *shares);
-    char machine[64], *rest = NULL;
-    size_t offset = 0;
-    read_machine(machine, sizeof machine);
-    const struct scenarios_begin begin = {now - p->begun_at, p->begun_at, machine};
+    char *rest = NULL, *ids = mem_strdup(p->dealt_to);
+    size_t n = 0;
+    const struct scenarios_begin begin = {now - p->begun_at, p->begun_at, clk_machine()};
     bool is_sent = true;
-    for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), offset++) {
+    for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), n++) {
         struct sbuf out = {0};
         for (size_t i = 0; i < p->list.count; i++)
-            shares[i] = stripe_of(p->list.all[i], from[i], offset, count);
+            shares[i] = share_of(p->list.all[i], p->parts[n], from[i]);
         const struct scenarios_dealt dealt = {shares, p->list.count, p->pieces, p->piece_count};
         proto_scenarios(&out, id, m->machine.run.id, p->given ? p->texts : NULL, &begin, &dealt);
         is_sent &= outbox_bytes(&m->nodes, id, &out);
         plans_count_dealt(m, id, shares, is_first);
     }
     free(shares);
-    if (offset && is_sent)
+    free(ids);
+    if (n && is_sent)
         plans_count_pieces_dealt(&m->plans);
     return is_sent;
 }
 
-/* Deals the arrivals anew, if the workers are others than those that have them. */
+static void take_takers(struct plans *p, struct takers t)
+{
+    free(p->dealt_to);
+    free(p->parts);
+    p->dealt_to = t.ids;
+    p->parts = t.parts;
+}
+
+/* Deals the arrivals anew, if the workers, or their weights, are others than when they were dealt.
+ */
 static void deal(struct master *m, bool is_first)
 {
     struct plans *p = &m->plans;
-    size_t count;
     const double now = master_now().mono;
-    char *ids = list_workers(m, &count);
-    if (!ids || (p->dealt_to && !strcmp(ids, p->dealt_to))) {
-        free(ids);
+    const struct takers t = list_workers(m);
+    if (!t.ids || has_shares(p, &t)) {
+        free(t.ids);
+        free(t.parts);
         return;
     }
     uint64_t *from = mem_zalloc(p->list.count * sizeof *from);
     for (size_t i = 0; !is_first && i < p->list.count; i++)
         from[i] = plans_first_after(p, i, now - p->begun_at + PLANS_EPOCH_S);
-    plans_count_left(m, p->dealt_to, ids, from);
-    free(p->dealt_to);
-    p->dealt_to = mem_strdup(ids);
-    if (!send_shares(m, from, ids, count, is_first)) {
-        free(p->dealt_to); /* again in a second */
-        p->dealt_to = NULL;
-    }
+    plans_count_left(m, p->dealt_to, t.ids, from);
+    take_takers(p, t);
+    p->is_due = !send_shares(m, from, is_first); /* again in a second */
+    plans_count_grant(m);
     free(from);
-    free(ids);
 }
 
 double plans_spawned(struct master *m)
@@ -280,8 +287,7 @@ double plans_spawned(struct master *m)
 
 void plans_deal_anew(struct master *m)
 {
-    free(m->plans.dealt_to);
-    m->plans.dealt_to = NULL;
+    m->plans.is_due = true;
     deal(m, false);
 }
 
@@ -329,6 +335,7 @@ void plans_fini(struct master *m)
     free(p->walks);
     free(p->pools);
     free(p->dealt_to);
+    free(p->parts);
     plans_count_fini(p);
     knees_fini(p);
 }

@@ -2,8 +2,8 @@
 #pragma once
 /* plans: the scenarios: read, fitted to the locustfile's classes
  * (plans_given.c), and dealt out to the workers (plans.c). Of W workers each has every W-th
- * arrival. When they come or go a new epoch begins, a little later, at the same arrival for all:
- * until then each goes on as before.
+ * arrival, or as many as its weight says. When they come or go, or weigh something else, a new
+ * epoch begins, a little later, at the same arrival for all: until then each goes on as before.
  *
  * The users that are made before the start are dealt as those of a fixed_count; what more is
  * needed, and all of scenarios of users, the workers make by themselves. Nothing here costs a test
@@ -45,6 +45,8 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     unsigned users;               /* their sum */
     double begun_at;              /* monotonic; 0: not yet */
     char *dealt_to;               /* the workers that have shares, one a line; or NULL */
+    struct stripe *parts;         /* by worker of these: its share of users */
+    bool is_due;                  /* they are to be told once more */
     struct ledger ledger;         /* what workers told; by scenario */
     struct ledger_piece *pieces;  /* of workers that are gone, to be dealt to the others */
     size_t piece_count;
@@ -103,6 +105,8 @@ void plans_count_dealt(struct master *m, const char *id, const struct stripe *sh
                        bool is_first);
 void plans_count_left(struct master *m, const char *before, const char *now, const uint64_t *from);
 void plans_count_pieces_dealt(struct plans *p); /* to all that have shares */
+/* What workers that left gave back of so many iterations is of those that have shares. */
+void plans_count_grant(struct master *m);
 /* The first arrival that is due later than that; moves the walk. */
 uint64_t plans_first_after(struct plans *p, size_t i, double elapsed_s);
 bool plans_are_done(struct master *m); /* all that ends by itself has; says so once */

@@ -34,6 +34,8 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
             .cores = w->cores,
             .throttled = w->throttled,
             .starved = w->starved,
+            .weight = w->weight,
+            .clock_error_ms = w->clock_error_ms,
             .is_katydid = w->is_katydid,
             .is_missing_some = losses_misses(&m->record.losses, w->id),
             .requests = w->requests,

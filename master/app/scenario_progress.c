@@ -128,6 +128,16 @@ static void put_delay(const struct series_value *v, struct sbuf *out)
               series_value_quantile(v, 0.95), series_value_quantile(v, 0.99), v->max);
 }
 
+/* Requests a second, at most; of one that has not begun as it does. */
+static void put_throttle(const struct scenario *s, double now_s, struct sbuf *out)
+{
+    const double per_s = scenario_throttle_per_s(s, now_s > 0 ? (int64_t)(now_s * 1e9) : 0);
+    if (per_s < 0)
+        sbuf_adds(out, ",\"throttle\":null");
+    else
+        sbuf_addf(out, ",\"throttle\":%.9g", per_s);
+}
+
 void scenario_progress_write(const struct scenario *s, const struct scenario_progress *f,
                              struct sbuf *out)
 {
@@ -143,6 +153,7 @@ void scenario_progress_write(const struct scenario *s, const struct scenario_pro
     sbuf_addf(out, ",\"is_paused\":%s,\"level\":%.9g,\"rate\":%.6g",
               f->is_paused ? "true" : "false",
               is_on ? ramp_per_s(&s->ramp, (int64_t)(f->now_s * 1e9)) : 0, f->rate);
+    put_throttle(s, f->now_s, out);
     for (int n = 0; n < ITERATIONS_NUMBERS; n++)
         sbuf_addf(out, ",\"%s\":%" PRIu64, names[n], f->numbers[n]);
     sbuf_addf(out, ",\"users\":%" PRIu64 ",\"waiting\":%" PRIu64, f->users, f->waiting);

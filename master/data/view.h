@@ -50,8 +50,10 @@ struct view_worker {
     uint64_t memory_bytes;
     double loop_lag_ms;                  /* negative: not reported (stock Locust) */
     double lag_p99_ms, fds, connections; /* likewise */
-    double cores, throttled;             /* of its container, 0: no limit; percent of time */
-    double starved;                      /* percent of time; negative: not reported */
+    unsigned weight;                     /* of its share of the load; 0: as all others */
+    double clock_error_ms; /* its clock is so far from the master's at most; negative: not known */
+    double cores, throttled; /* of its container, 0: no limit; percent of time */
+    double starved;          /* percent of time; negative: not reported */
     bool is_katydid;
     bool is_missing_some; /* not all that it measured has come */
     uint64_t requests;    /* delivered by this worker in this run */

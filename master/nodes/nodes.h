@@ -107,6 +107,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, node_logs ar
     char *const *scenarios; /* of this run; ends with NULL; or NULL. plans.c's, as those below */
     const struct dispatch_class *pools; /* instead of the script's classes, if there are any */
     size_t pool_count;
+    const struct weights *weights;  /* of workers; NULL: all weigh the same */
     char *const *series_tags;       /* keys, or key=value; ends with NULL; or NULL */
     bool counts_iterations;         /* a threshold is of them */
     bool has_k6_times;              /* one is of http_req_duration as k6 means it */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* registry: workers come, go, fall silent and return, and what that means for the run. */
+#include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
+#include "common/plan/weights.h"
 #include "master/nodes/nodes.h"
 #include <signal.h>
 #include <stdio.h>
@@ -73,6 +75,8 @@ void registry_ready(struct nodes *n, const char *node, const struct message_read
             log_error(LOGGER, "There are too many workers: %s is refused", node);
         return;
     }
+    if (n->weights && !w->weight)
+        w->weight = weights_of(n->weights, w->id, w->index);
     w->is_reloading = false;
     w->set_up = 0; /* perhaps it is another process */
     check_version(n, node, r);
@@ -134,6 +138,13 @@ static void heal(struct nodes *n, struct worker *w, const char *state)
              &(struct machine_event){.kind = ON_WORKER_BACK, .worker = w, .beat = beat_of(state)});
 }
 
+static void answer(struct nodes *n, const char *node, double clock)
+{
+    struct sbuf out = {0};
+    proto_beat(&out, node, clock, nodes_now(n).mono, clk_machine());
+    outbox_bytes(n, node, &out);
+}
+
 void registry_heartbeat(struct nodes *n, const char *node, const struct message_heartbeat *h,
                         const char *token)
 {
@@ -156,7 +167,8 @@ void registry_heartbeat(struct nodes *n, const char *node, const struct message_
                         .kind = ON_WORKER_BEAT, .worker = w, .beat = beat_of(h->state)});
     if (!w->is_katydid) /* ours tell in the reports of a run what that one used */
         registry_watch_cpu(n, w);
-    outbox_plain(n, "heartbeat", node);
+    w->clock_error_ms = h->clock_error_ms;
+    answer(n, node, h->clock);
     if (!n->host.script.hears_beats)
         return;
     double now = nodes_now(n).unix_time;

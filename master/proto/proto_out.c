@@ -49,6 +49,23 @@ void proto_plain(struct sbuf *out, const char *type, const char *node)
     put(&pk, node);
 }
 
+void proto_beat(struct sbuf *out, const char *node, double clock, double mono, const char *machine)
+{
+    msgpack_packer pk = begin(out, "heartbeat");
+    if (clock > 0) {
+        msgpack_pack_map(&pk, 3);
+        put(&pk, "clock");
+        msgpack_pack_double(&pk, clock);
+        put(&pk, "mono");
+        msgpack_pack_double(&pk, mono);
+        put(&pk, "machine");
+        put(&pk, machine);
+    } else {
+        msgpack_pack_nil(&pk);
+    }
+    put(&pk, node);
+}
+
 /* Since 2, reports may be numbered; since 3, have series beside them; since 4, exceptions' classes.
  */
 #define PROTOCOL 4
@@ -244,16 +261,26 @@ void proto_setup(struct sbuf *out, const char *node, struct slice data)
     put(&pk, node);
 }
 
+static void put_stripe(msgpack_packer *pk, uint64_t from, const struct stripe *s)
+{
+    msgpack_pack_array(pk, 6);
+    msgpack_pack_uint64(pk, from);
+    msgpack_pack_uint32(pk, s->offset);
+    msgpack_pack_uint32(pk, s->stride);
+    msgpack_pack_uint32(pk, s->width);
+    msgpack_pack_uint32(pk, s->step);
+    msgpack_pack_uint32(pk, s->cycle);
+}
+
 static void put_pieces(msgpack_packer *pk, const struct scenarios_dealt *dealt)
 {
     put(pk, "again");
     msgpack_pack_array(pk, dealt->piece_count);
     for (size_t i = 0; i < dealt->piece_count; i++) {
         const struct ledger_piece *piece = &dealt->pieces[i];
-        msgpack_pack_array(pk, 5);
+        msgpack_pack_array(pk, 4);
         msgpack_pack_uint64(pk, piece->scenario);
-        msgpack_pack_uint64(pk, piece->first);
-        msgpack_pack_unsigned_int(pk, piece->step);
+        put_stripe(pk, piece->skipped, &piece->stripe);
         msgpack_pack_uint64(pk, piece->count);
         piece->is_unsure ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
     }
@@ -278,12 +305,8 @@ void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *
     put(&pk, begin_of->machine);
     put(&pk, "shares");
     msgpack_pack_array(&pk, dealt->count);
-    for (size_t i = 0; i < dealt->count; i++) {
-        msgpack_pack_array(&pk, 3);
-        msgpack_pack_uint64(&pk, dealt->shares[i].from);
-        msgpack_pack_unsigned_int(&pk, dealt->shares[i].offset);
-        msgpack_pack_unsigned_int(&pk, dealt->shares[i].stride);
-    }
+    for (size_t i = 0; i < dealt->count; i++)
+        put_stripe(&pk, dealt->shares[i].from, &dealt->shares[i]);
     put(&pk, node);
 }
 

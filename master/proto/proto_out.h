@@ -42,6 +42,9 @@ struct spawn_order {
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
     struct journal_orders journals;
 };
+/* The answer to a heartbeat, which bore that time of the worker's clock (0: none, as of Locust's):
+ * what ours says, and whose that is. */
+void proto_beat(struct sbuf *out, const char *node, double clock, double mono, const char *machine);
 /* What the run's setup gave, to be had by the users of that worker; a msgpack value. */
 void proto_setup(struct sbuf *out, const char *node, struct slice data);
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);

@@ -371,6 +371,7 @@ static size_t list_workers(const json_t *totals, struct view_worker **out)
         .loop_lag_ms = -1,
         .lag_p99_ms = -1,
         .starved = -1,
+        .clock_error_ms = -1,
         .fds = -1,
         .connections = -1,
         .is_katydid = json_is_true(json_object_get(w, "katydid")),

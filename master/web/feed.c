@@ -42,7 +42,8 @@ static const char POINT_COLUMNS[] =
     "[\"second\",\"rps\",\"fail_rps\",\"p50\",\"p95\",\"p99\",\"mean\",\"users\",\"target\"]";
 static const char WORKER_COLUMNS[] =
     "[\"id\",\"index\",\"state\",\"users\",\"cpu\",\"memory\",\"lag\",\"is_katydid\",\"requests\","
-    "\"rps\",\"lag_p99\",\"fds\",\"connections\",\"cpu_limit\",\"throttled\",\"starved\"]";
+    "\"rps\",\"lag_p99\",\"fds\",\"connections\",\"cpu_limit\",\"throttled\",\"starved\","
+    "\"weight\",\"clock_error\"]";
 
 static void add_point(struct sbuf *out, const struct view_point *p)
 {
@@ -75,6 +76,8 @@ static void add_workers(struct sbuf *out, const struct view *v)
         add_next(out, w->cores > 0 ? w->cores : NAN);
         add_next(out, w->throttled);
         add_next(out, w->starved < 0 ? NAN : w->starved);
+        add_next(out, w->weight ? (double)w->weight : NAN);
+        add_next(out, w->clock_error_ms < 0 ? NAN : w->clock_error_ms);
         sbuf_addc(out, ']');
     }
     sbuf_addc(out, ']');

@@ -180,13 +180,15 @@ def test_what_a_lost_worker_leaves_open_others_do(tmp_path):
     assert number(process, "repeated") > 0 and len(stamps(tmp_path)) >= 360 - (cut - lost), process.describe()
 
 
-@pytest.mark.parametrize("iterations", [60, 300], ids=["all granted", "some left"])
-def test_what_a_worker_that_leaves_was_granted_others_do(iterations, tmp_path):
+@pytest.mark.parametrize("plan, iterations", [
+    (("--scenario", "a:shared-iterations:users=4,iterations=60"), 60), (("--scenario", "a:shared-iterations:users=4,iterations=300"), 300),
+    (("--scenario", "a:per-vu-iterations:users=4,iterations=40"), 160), (("-i", 60, "-u", 4, "-r", 4), 60), (("-i", 300, "-u", 4, "-r", 4), 300),
+], ids=["all granted", "some left", "each", "of all, granted", "of all, some left"])
+def test_what_a_worker_that_leaves_was_granted_others_do(plan, iterations, tmp_path):
     """It told all that it did: together they start each one once."""
     port, env = free_port(), {"STAMPS": str(tmp_path / "stamps"), "NAP": "0.05"}
     worker = ("--worker", "--master-port", port)
-    with locustfile(USERS) as file, katydid("-f", file, "--master", "--master-bind-port", port, "--headless", "--only-summary", "--expect-workers", 2, "--scenario",
-                                            f"a:shared-iterations:users=4,iterations={iterations}") as master:
+    with locustfile(USERS) as file, katydid("-f", file, "--master", "--master-bind-port", port, "--headless", "--only-summary", "--expect-workers", 2, *plan) as master:
         with katydid("-f", file, *worker, env=env), katydid("-f", file, *worker, env=env) as second:
             wait_for(lambda: len({pid for _, pid, _ in stamps(tmp_path)}) == 2, "both workers to start iterations")
             second.signal(signal.SIGTERM)
@@ -194,3 +196,5 @@ def test_what_a_worker_that_leaves_was_granted_others_do(iterations, tmp_path):
             assert master.wait() == 0, master.describe()
     assert number(master, "due") == iterations == number(master, "started") == len(stamps(tmp_path)), master.describe()
     assert not number(master, "cut") + number(master, "lost") + number(master, "dropped"), master.describe()
+    if "per-vu" in str(plan):
+        assert max(Counter(id for _, _, id in stamps(tmp_path)).values()) <= 40

@@ -2,6 +2,7 @@
 """Scenarios that are changed while they run: how many iterations there are follows from the plan, whenever the changes came."""
 
 import json
+import re
 import time
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness import free_port, get_json, katydid, locustfile, wait_for
 from stamped import number
+from test_arrival_truth import queue, truth
 from test_web import command
 
 USERS = """
@@ -169,6 +171,74 @@ def test_what_the_target_sees_follows_the_slider(processes, tmp_path):
         assert not early, early[:5]
         events = [event["text"] for event in get_json(url + "/api/v1/events")["events"] if event["kind"] == "scenario"]
         assert events == ["Rate of a: 20/s → 150/s", "Rate of a: 150/s → 30/s", "Stages of a: 30/s, 500ms:90/s, 1s:10, 0:40/s, 1:40/s"], events
+
+
+SENDING = """
+    from locust import HttpUser, constant, task
+
+    class Buyer(HttpUser):
+        wait_time = constant(0)
+
+        @task
+        def buy(self):
+            self.client.get("/")
+"""
+
+
+def slots_of(text):
+    """Stages of a throttle that was changed: [seconds, at its begin, at its end]."""
+    pieces = re.findall(r"(\d+)(?:ns)?:(\d+)/(\d+)ns", re.search(r"throttle=([^=]*)(,\w+=|$)", text)[1])
+    levels = [(int(length) / 1e9, int(number) * 1e9 / int(per)) for length, number, per in pieces]
+    return [[length, level, level] for length, level in levels if length]
+
+
+@pytest.mark.parametrize("processes", [0, 2], ids=["local", "distributed"])
+@pytest.mark.parametrize("plan", ["constant-vus:users=20", "constant-arrival-rate:rate=200/s,users=20,max_users=20"], ids=["users", "rate"])
+def test_a_throttle_is_changed_for_those_who_wait_for_it_too(processes, plan):
+    """Not one request before its moment, and none that still waits for one of before: at 2/s the last of 20 users would for ten seconds."""
+    port = free_port()
+    more = ["--processes", processes] if processes else []
+    with queue(8, 0) as target, locustfile(SENDING) as file, katydid("-f", file, "-H", target, "--autostart", "--web-port", port, *more, "--scenario",
+                                                                     f"a:{plan},throttle=2/s") as master:
+        url = f"http://127.0.0.1:{port}"
+        master.wait_line("Starting web interface")
+        wait_for(lambda: len(truth(target)["came"]) >= 2, "the first requests")
+        assert scenario(url, "a")["throttle"] == 2
+        change(url, name="a", throttle="100/s")
+        wait_for(lambda: len(truth(target)["came"]) >= 100, "100 requests")
+        change(url, name="a", throttle=20)
+        change(url, name="a", throttle=[["500ms", "60/s"], [0, "40/s"], ["1h", "40/s"]])
+        told = get_json(url + "/api/v1/scenarios")
+        slots = slots_of(told["scenarios"][0]["text"])
+        wait_for(lambda: len(truth(target)["came"]) >= 180, "180 requests")
+        begun = told["begun"] + time.monotonic() - time.time()
+        known = sum(length for length, _, _ in slots)
+        early = [(n, at) for n, at in enumerate(sorted(truth(target)["came"])) if at - begun < known - 0.1 and at - begun - due_at(slots, n) < -0.05]
+        assert not early, (early[:5], slots)
+        assert change(url, 400, name="a", throttle="fast")["field"] == "throttle"
+        change(url, name="a", throttle=None)
+        wait_for(lambda: scenario(url, "a")["throttle"] is None, "no throttle any more")
+        assert change(url, name="a", throttle="10/s")["text"] == "Throttle of a: none → 10/s"
+        wait_for(lambda: scenario(url, "a")["throttle"] == 10, "another throttle")
+        events = [event["text"] for event in get_json(url + "/api/v1/events")["events"] if event["kind"] == "scenario"]
+        assert events[:2] == ["Throttle of a: 2/s → 100/s", "Throttle of a: 100/s → 20/s"] and events[3] == "Throttle of a: 40/s → none", events
+        assert "Traceback" not in master.stderr, master.describe()
+
+
+def test_a_throttle_may_come_late():
+    port = free_port()
+    with queue(8, 0.01) as target, locustfile(SENDING) as file, katydid("-f", file, "-H", target, "--autostart", "--web-port", port, "--processes", 2, "--scenario",
+                                                                        "a:constant-vus:users=8") as master:
+        url = f"http://127.0.0.1:{port}"
+        master.wait_line("Starting web interface")
+        wait_for(lambda: len(truth(target)["came"]) >= 20, "the first requests")
+        assert change(url, 400, name="a", throttle=None)["field"] == "throttle"
+        change(url, name="a", throttle="20/s")
+        wait_for(lambda: scenario(url, "a")["throttle"] == 20, "the throttle")
+        before, began = len(truth(target)["came"]), time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 3, "three seconds")
+        asked = time.monotonic() - began
+        assert len(truth(target)["came"]) - before <= 20 * asked + 8 + 2, master.describe()
 
 
 NAPPING = """

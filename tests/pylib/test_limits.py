@@ -11,6 +11,8 @@ from locust.exception import StopUser
 
 
 class Scenario:
+    is_of_all = False
+
     def __init__(self, iterations=10, is_each=False):
         self.iterations, self.is_each = iterations, is_each
         self.numbers = Counter()
@@ -76,6 +78,42 @@ def test_each_user_has_so_many():
     with pytest.raises(StopUser):
         one.take(user)
     assert not one.is_used_up() and numbers["started"] == 2
+
+
+def test_what_is_left_of_users_elsewhere_is_done_by_users_of_their_own():
+    one, numbers, _ = ration(iterations=5, is_each=True)
+    one.grant(10, True)
+    there = [User(), User()]
+    for user in there:
+        one.take(user)
+    one.grant(18, True)  # a whole one, and the last three of another
+    users = [*there, *(User() for _ in range(one.users - 2))]
+    assert len(users) == 4
+    done = []
+    for user in users:
+        with pytest.raises(StopUser):
+            while True:
+                one.take(user)
+        done.append(user._begun)
+    assert sorted(done) == [3, 5, 5, 5] and done[:2] == [5, 5] and numbers["started"] == 18 and one.is_used_up()
+
+
+def test_users_of_all_wait_for_what_others_leave():
+    one, numbers, _ = ration()
+    one._scenario.is_of_all = True
+    one.grant(1, True)
+    one.take(User())
+    waiting = gevent.spawn(one.take, User())
+    gevent.sleep(0)
+    assert not waiting.ready()
+    one.grant(2, True)
+    gevent.sleep(0)
+    assert waiting.ready() and numbers["started"] == 2
+    ended = gevent.spawn(one.take, User())
+    gevent.sleep(0)
+    one.end()
+    with pytest.raises(StopUser):
+        ended.get(timeout=60)
 
 
 def test_what_is_left_is_counted_once_and_wakes_who_waits():

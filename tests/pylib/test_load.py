@@ -94,6 +94,7 @@ def test_on_the_masters_machine_its_clock_counts():
     late = {"elapsed": 1.0, "began": began, "machine": ours}  # the word was under way for 4 s
     assert 5 <= elapsed_s(late, 0.0) < 50
     assert elapsed_s({**late, "machine": "another"}, 0.5) == 1.5
+    assert 5 <= elapsed_s({**late, "machine": "another", "began": began + 700}, 0.5, 700.0) < 50  # its clock is so far ahead
     assert elapsed_s({**late, "machine": ""}, 0.5) == elapsed_s({"elapsed": 1.0}, 0.5) == 1.5
     assert elapsed_s({**late, "began": began - 1000}, 0.0) == 1.0  # its clock is another one
     assert elapsed_s({**late, "began": began + 1000}, 0.0) == 1.0
@@ -115,6 +116,23 @@ def test_a_variable_for_something_else_is_none_of_ours(other):
     assert described(options={"scenarios": other}) == {}
 
 
+@pytest.mark.parametrize("options, expected", [
+    ({"vus": 10, "duration": "30s"}, {"executor": "constant-vus", "vus": 10, "duration": "30s"}),
+    ({"vus": 10, "iterations": 50, "duration": "1m"}, {"executor": "shared-iterations", "vus": 10, "iterations": 50, "maxDuration": "1m"}),
+    ({"vus": 4}, {"executor": "shared-iterations", "vus": 4, "iterations": 4}),
+    ({"stages": [{"duration": "5s", "target": 3}]}, {"executor": "ramping-vus", "stages": [{"duration": "5s", "target": 3}]}),
+    ({"vus": 2, "stages": [{"duration": "5s", "target": 3}]}, {"executor": "ramping-vus", "stages": [{"duration": "5s", "target": 3}], "startVUs": 2}),
+])
+def test_k6s_short_options_are_one_scenario(options, expected):
+    assert described(options=options) == {"default": expected}
+
+
+def test_short_options_that_say_two_ends_are_refused_and_others_are_left_alone():
+    assert "one of them says when it ends" in described(options={"vus": 2, "duration": "5s", "stages": [{"duration": "5s", "target": 3}]})["default"]["error"]
+    for other in ({"duration": "30s"}, {"stages": ["a", "b"]}, {"vus": "many"}, {"iterations": 3}, {"stages": [{"name": "x"}]}):
+        assert described(options=other) == {}
+
+
 def test_what_cannot_be_one_is_said_by_name():
     found = described(scenarios={"a": Arrivals(Buyer, "1/s"), "b": 3, "c": Arrivals([Buyer, Browser], "1/s"),
                                  "d": Arrivals("Buyer,x=1", "1/s")})
@@ -133,6 +151,9 @@ class Scenario:
     def __init__(self):
         self.taken = []
 
+    def share(self, share):
+        pass
+
     def again(self, *piece):
         self.taken.append(piece)
 
@@ -144,15 +165,17 @@ def test_what_a_worker_had_left_waits_until_all_of_it_is_due(monkeypatch):
     one, scenarios = Scenario(), _scenarios.Scenarios(None, [])
     scenarios._all = [one]
     monkeypatch.setattr(_scenarios, "_EPOCH_S", 0)
-    scenarios.follow(1.0, [(0, 1, 2)], [(0, 7, 3, 20, True), (0, 8, 3, 20, False)])
+    mine, lost, quit = [0, 1, 2, 0, 0, 0], [7, 1, 3, 0, 0, 0], [8, 2, 3, 0, 0, 0]
+    scenarios.follow(1.0, 1.0, [mine], [(0, lost, 20, True), (0, quit, 20, False)])
     monkeypatch.setattr(_scenarios, "_EPOCH_S", 3600)
-    scenarios.follow(1.0, [(0, 0, 1)], [(0, 70, 3, 20, True)])
+    alone = [0, 0, 1, 0, 0, 0]
+    scenarios.follow(1.0, 1.0, [alone], [(0, lost, 20, True)])
     with gevent.Timeout(60):
         while not one.taken:
             gevent.sleep(0)
-    assert one.taken == [(7, 3, 20, True, 1, 2), (8, 3, 20, False, 1, 2)], "another worker's wait for their own time"
+    assert one.taken == [(lost, 20, True, mine), (quit, 20, False, mine)], "another worker's wait for their own time"
     scenarios.end()
-    assert one.taken[2:] == [(70, 3, 20, True, 0, 1)], "what is not due at the end is counted as cut"
+    assert one.taken[2:] == [(lost, 20, True, alone)], "what is not due at the end is counted as cut"
 
 
 FILE = '''

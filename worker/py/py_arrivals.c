@@ -22,6 +22,7 @@
 #include "worker/py/py_client_site.h"
 #include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
+#include "worker/py/py_stripe.h"
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
@@ -382,17 +383,30 @@ static PyObject *wanted(PyObject *self, PyObject *unused)
 
 /* ---- from its start to its end -------------------------------------------------------------- */
 
-/* One share of `stride`, rounded up for the first ones: all of them make the whole. */
 static unsigned share(uint32_t whole, const struct stripe *s)
 {
-    return s->stride ? (whole + s->stride - 1 - s->offset) / s->stride : 0;
+    return (unsigned)stripe_below(s, whole);
+}
+
+static const struct stripe *newest(const struct arriving *a)
+{
+    return a->stripes.count ? &a->stripes.epochs[a->stripes.count - 1] : NULL;
+}
+
+/* part(n): of so many users (or whatever) so many are ours, by the newest share. */
+static PyObject *part(PyObject *self, PyObject *of)
+{
+    const struct stripe *s = newest(arriving_of(self));
+    const unsigned long long n = PyLong_AsUnsignedLongLong(of);
+    if (PyErr_Occurred())
+        return NULL;
+    return PyLong_FromUnsignedLongLong(s ? stripe_below(s, n) : 0);
 }
 
 /* With the share that it has. */
 static void reserve(struct arriving *a)
 {
-    const struct stripes *all = &a->stripes;
-    const struct stripe *s = all->count ? &all->epochs[all->count - 1] : NULL;
+    const struct stripe *s = newest(a);
     const double due = ceil(scenario_peak_per_s(&a->scenario) * AHEAD_S);
     a->most = s ? share(a->scenario.max_users, s) : 0;
     a->made_before = s && a->scenario.is_fresh ? share(a->scenario.users, s) : 0;
@@ -443,18 +457,16 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
     }
 }
 
-/* share(from, offset, stride): from that index on, ours are those of the stripe. */
-static PyObject *set_share(PyObject *self, PyObject *args)
+/* share([from, …]): from that index on, ours are those of the stripe. */
+static PyObject *set_share(PyObject *self, PyObject *list)
 {
     struct arriving *a = arriving_of(self);
-    unsigned long long from;
     struct stripe s;
-    if (!PyArg_ParseTuple(args, "KII:share", &from, &s.offset, &s.stride))
+    if (!py_stripe(list, &s))
         return NULL;
-    s.from = from;
+    const uint64_t from = s.from;
     const struct stripes old = a->stripes;
-    if (!stripes_add(&a->stripes, s))
-        return PyErr_Format(PyExc_ValueError, "no stripe: %u of %u", s.offset, s.stride);
+    stripes_add(&a->stripes, s);
     const unsigned most_queued = share(a->scenario.max_queue, &s);
     reserve(a);
     if (most_queued > a->most_queued) { /* it only grows: what waits is kept */
@@ -475,29 +487,31 @@ static PyObject *set_share(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* again(first, step, count, is_unsure, offset, stride): of these, which a worker that is gone had
- * left, every stride-th is ours from the offset-th on. */
+/* again([skipped, …], count, is_unsure, share): so many arrivals of that share, behind the first
+ * ones, were left by a worker that is gone; of these all are ours whose place in the list is of our
+ * own share. */
 static PyObject *again(PyObject *self, PyObject *args)
 {
     struct arriving *a = arriving_of(self);
-    unsigned long long first, step, count;
-    struct stripe s = {.from = 0};
+    unsigned long long count;
+    struct stripe left, own;
     struct arrivals walk;
     int is_unsure;
-    if (!PyArg_ParseTuple(args, "KKKpII:again", &first, &step, &count, &is_unsure, &s.offset,
-                          &s.stride))
+    if (!PyArg_ParseTuple(args, "O&KpO&:again", py_stripe, &left, &count, &is_unsure, py_stripe,
+                          &own))
         return NULL;
-    if (!a->begin_ns || !s.stride)
+    if (!a->begin_ns)
         Py_RETURN_NONE;
     arrivals_begin(&walk, &a->scenario.plan);
-    for (uint64_t i = s.offset; i < count; i += s.stride) {
-        const int64_t at = arrivals_take(&walk, first + i * step);
+    for (uint64_t i = stripe_next(&own, 0); i < count; i = stripe_next(&own, i + 1)) {
+        const uint64_t index = stripe_nth(&left, left.from + i);
+        const int64_t at = arrivals_take(&walk, index);
         if (at < 0)
             break;
         arrivals_count(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
         if (is_unsure)
             arrivals_count(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
-        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, first + i * step, true});
+        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, index, true});
     }
     Py_RETURN_NONE;
 }
@@ -595,9 +609,10 @@ static void dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     {"begin", begin, METH_VARARGS, "begin(elapsed_s, is_alone): it began so long ago"},
-    {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
+    {"share", set_share, METH_O, "share([from, …]): which arrivals are ours"},
+    {"part", part, METH_O, "part(n): so many of n are ours"},
     {"again", again, METH_VARARGS,
-     "again(first, step, count, is_unsure, offset, stride): of one that is gone"},
+     "again([skipped, …], count, is_unsure, share): of one that is gone"},
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> int or None: waits for an arrival; its chance"},
     {"wanted", wanted, METH_NOARGS, "wanted(): waits until more users are needed"},

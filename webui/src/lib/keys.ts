@@ -22,6 +22,7 @@ const COMMAND_SHORTCUTS: [string, string][] = [
   ["m", "Marker at the cursor, or now"],
   ["p", "On Load: pause the scenario, or let it go on"],
   ["r", "On Load: to the slider of its rate or users"],
+  ["b", "On Load: to its throttle, the brake"],
   ["↑ ↓", "Move a focused limit of a chart"],
   ["n", "New test"],
   ["Shift + S", "Stop the test (asks first)"],

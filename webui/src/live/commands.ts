@@ -18,6 +18,8 @@ export interface ScenarioChange {
   rate?: string;
   users?: number;
   stages?: string;
+  /** null: no limit any more */
+  throttle?: string | null;
   paused?: boolean;
 }
 

@@ -21,10 +21,10 @@ export const POINT = {
 export const POINT_WIDTH = 29;
 export type PointColumn = keyof typeof POINT;
 
-/** id, index, state, users, cpu, memory, lag, is_katydid, requests, rps, lag_p99, fds, connections, cpu_limit, throttled, starved */
+/** id, index, state, users, cpu, memory, lag, is_katydid, requests, rps, lag_p99, fds, connections, cpu_limit, throttled, starved, weight, clock_error */
 export type WorkerTuple = [
   string, number, string, number, number | null, number, number | null, boolean, number,
-  number | null, (number | null)?, (number | null)?, (number | null)?, (number | null)?, number?, (number | null)?,
+  number | null, (number | null)?, (number | null)?, (number | null)?, (number | null)?, number?, (number | null)?, (number | null)?, (number | null)?,
 ];
 
 /** name, weight, fixed_count, users */

@@ -75,6 +75,8 @@ export interface Scenario {
   max_users: number;
   max_waiting: number;
   level: number;
+  /** Requests a second that its users may send now, at most; null: any number. */
+  throttle?: number | null;
   rate: number;
   due: number;
   started: number;

@@ -22,6 +22,8 @@ export interface Worker {
   cpuLimit: number | null; // cores that its container may use
   throttled: number; // percent of the time
   starved: number | null; // percent of the time without a processor
+  weight: number | null; // of its share of the load; null: as all others
+  clockError: number | null; // ms, at most, from the master's clock; null: not known
 }
 
 const CONNECTED = ["ready", "spawning", "running", "stopping", "stopped", "cleanup"];
@@ -31,11 +33,11 @@ export function isConnected(worker: Worker): boolean {
 }
 
 function worker(tuple: WorkerTuple): Worker {
-  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections, cpuLimit, throttled, starved] = tuple;
+  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections, cpuLimit, throttled, starved, weight, clockError] = tuple;
   return {
     id, index, state, users, cpu, memory, lag, isKatydid, requests, rps,
     lagP99: lagP99 ?? null, fds: fds ?? null, connections: connections ?? null,
-    cpuLimit: cpuLimit ?? null, throttled: throttled ?? 0, starved: starved ?? null,
+    cpuLimit: cpuLimit ?? null, throttled: throttled ?? 0, starved: starved ?? null, weight: weight ?? null, clockError: clockError ?? null,
   };
 }
 

@@ -120,11 +120,23 @@ test("the load is changed by hand, by keys too, and every browser shows what the
   await page.getByLabel("To, per second, stage 2").fill("4");
   await page.getByRole("button", { name: "Change the stages" }).click();
   await eventually(async () => (await scenario("jam")).level === 4, "the stages that were written");
+  await row(page, "staff").getByRole("button", { name: "staff" }).click();
+  await row(page, "staff").getByRole("button", { name: "staff" }).press("b");
+  const brake = page.getByRole("textbox", { name: "Throttle of staff, requests per second" });
+  await brake.and(page.locator(":focus")).waitFor();
+  await brake.fill("5");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await scenario("staff")).throttle === 5, "the throttle that was typed");
+  await eventually(async () => (await cell(other, "staff", "Throttle")).startsWith("5"), "the other browser to show it");
+  await brake.fill("");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await scenario("staff")).throttle === null, "no limit any more");
   assert.deepEqual(await troubles(page, "load"), []);
   const { events } = await master.json("api/v1/events");
   const told = events.filter(({ kind }) => kind === "scenario").map(({ text }) => text);
   assert.deepEqual(told.slice(0, 4), ["Rate of jam: 10/s → 12/s", `Rate of jam: 12/s → ${moved}/s`, "Users of staff: 2 → 10", "Users of staff: 10 → 3"]);
-  assert.deepEqual(told.slice(4), [`Rate of jam: ${moved}/s → paused`, `Rate of jam: paused → ${moved}/s`, `Stages of jam: ${moved}/s, 0s:4/s, forever:4/s`]);
+  assert.deepEqual(told.slice(4), [`Rate of jam: ${moved}/s → paused`, `Rate of jam: paused → ${moved}/s`, `Stages of jam: ${moved}/s, 0s:4/s, forever:4/s`,
+    "Throttle of staff: none → 5/s", "Throttle of staff: 5/s → none"]);
   await other.close();
 });
 

@@ -7,7 +7,7 @@ import { Trails } from "../../src/screens/workers/trail";
 
 const worker = (id: string, state: string, cpu: number): Worker => ({
   id, index: 0, state, users: 1, cpu, memory: 0, lag: null, isKatydid: true, requests: 0, rps: null, lagP99: null, fds: null, connections: null,
-  cpuLimit: null, throttled: 0, starved: null,
+  cpuLimit: null, throttled: 0, starved: null, weight: null, clockError: null,
 });
 
 test("a worker that is gone was seen last when it was there", () => {

@@ -170,10 +170,31 @@ def _is_one(value):
     return isinstance(value, _Load) or (isinstance(value, dict) and isinstance(value.get("executor"), str))
 
 
+def _is_stage(value):
+    return isinstance(value, dict) and set(value) == {"duration", "target"}
+
+
+def _short(options):
+    """What k6 makes of vus, duration, iterations and stages in its options, without any scenarios: one, named default."""
+    stages = options.get("stages")
+    has_stages = isinstance(stages, list) and stages and all(map(_is_stage, stages))
+    if not has_stages and not isinstance(options.get("vus"), int):
+        return None
+    if has_stages and {"duration", "iterations"} & options.keys():
+        return {"default": {"executor": "", "error": "options has stages and duration or iterations: one of them says when it ends"}}
+    vus = {"vus": options["vus"]} if "vus" in options else {}
+    if has_stages:
+        return {"default": {"executor": "ramping-vus", "stages": stages, **({"startVUs": options["vus"]} if vus else {})}}
+    if "iterations" in options or "duration" not in options:
+        most = {"maxDuration": options["duration"]} if "duration" in options else {}
+        return {"default": {"executor": "shared-iterations", "iterations": options.get("iterations", options.get("vus")), **vus, **most}}
+    return {"default": {"executor": "constant-vus", "duration": options["duration"], **vus}}
+
+
 def _given(module):
     """The dictionary of scenarios in a file; a variable of that name for something else is none of ours."""
     options = getattr(module, "options", None)
-    of_options = options.get("scenarios") if isinstance(options, dict) else None
+    of_options = (options.get("scenarios") or _short(options)) if isinstance(options, dict) else None
     found = {}
     for given in (of_options, getattr(module, "scenarios", None)):
         if isinstance(given, dict) and any(map(_is_one, given.values())):

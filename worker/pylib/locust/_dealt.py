@@ -2,6 +2,7 @@
 """What the master deals to this worker of a test's scenarios: their texts, its shares of arrivals, iterations."""
 
 from . import _scenarios
+from ._master_clock import MasterClock
 from ._silence import clock
 
 
@@ -11,6 +12,7 @@ class Dealt:
         self._runner, self._send = runner, send
         self._run = None  # that the runner's scenarios are of
         self._shares = None  # the newest, and when they came
+        self.clock = MasterClock()
 
     def take(self, run, texts):
         """With each order; they take effect once in a test: their users keep what they are at."""
@@ -34,7 +36,7 @@ class Dealt:
         data, heard_at = self._shares
         if self._run is not None and data.get("run", self._run) == self._run:
             self._runner._scenarios.change(data.get("scenarios") or ())
-            self._runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at), data["shares"],
+            self._runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at, self.clock.ahead_s), data["elapsed"], data["shares"],
                                            data.get("again") or ())
 
     def grant(self, data):

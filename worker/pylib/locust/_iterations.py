@@ -83,8 +83,8 @@ def _limit_of(user, is_users_own, is_set):
         return None
     state, user._state = user._state, "waiting"
     if pacer is not None:
-        if limit is not None and limit.is_used_up():
-            raise StopUser()
+        if limit is not None:
+            limit.wait()
         pacer.take()
     if limit is not None:
         limit.take(user)

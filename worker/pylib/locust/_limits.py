@@ -32,6 +32,7 @@ class Ration:
         self._each = scenario.iterations if scenario.is_each else None
         self._ask, self._users = ask, users
         self._granted = self._started = self._done = 0
+        self._user_count, self._rests = 0, []  # of each: users, and what those of them do that do less
         self._is_all = False  # no more is to come
         self._is_ended = False
         self._asked_at = _LONG_AGO
@@ -42,7 +43,7 @@ class Ration:
     @property
     def users(self):
         """Of each of whom so many are to be done; None: it is not of each."""
-        return self._granted // self._each if self._each else None
+        return self._user_count if self._each else None
 
     def is_used_up(self):
         return self._is_ended or (self._is_all and self._started >= self._granted)
@@ -50,6 +51,7 @@ class Ration:
     def grant(self, granted, is_all):
         """The master: so many in all, from the begin on."""
         if granted > self._granted and not self._is_ended:
+            self._add_users(granted - self._granted)
             self._granted = granted
         self._is_all = self._is_all or is_all
         self._asked_at = _LONG_AGO
@@ -59,6 +61,19 @@ class Ration:
         self.changed()
         self.again()
 
+    def _add_users(self, more):
+        """Of each of whom so many are to be done: at the begin whole users; later also what was left of one on a worker that quit."""
+        if self._each:
+            self._user_count += -(-more // self._each)
+            if more % self._each:
+                self._rests.append(more % self._each)
+
+    def _most_of(self, user):
+        if "_most" not in user.__dict__:
+            is_first = "_begun" not in user.__dict__
+            user._most = self._rests.pop() if is_first and self._rests else self._each
+        return user._most
+
     def _measure(self):
         now = time.monotonic()
         if self._measured_at is not None and now > self._measured_at:
@@ -67,11 +82,12 @@ class Ration:
 
     def take(self, user):
         """Waits until one may start. StopUser: there is none left for this user."""
-        if self._each and user.__dict__.get("_begun", 0) >= self._each:
+        if self._each and user.__dict__.get("_begun", 0) >= self._most_of(user):
             raise StopUser()
         while self._started >= self._granted:
-            if self.is_used_up():
-                raise StopUser()
+            self.wait()
+            if self._started < self._granted:
+                break
             self._want()
             self._news.wait(_ASK_AGAIN_S)
         if self._is_ended:
@@ -82,6 +98,13 @@ class Ration:
         self._scenario.count("started", 1)
         if not self._is_all and (self._granted - self._started) * 2 <= self._per_s * _AHEAD_S:
             self._want()
+
+    def wait(self):
+        """None is left: the user ends; where all users share them it waits, as it may have to do those of a worker that quits."""
+        while self.is_used_up():
+            if self._is_ended or not self._scenario.is_of_all:
+                raise StopUser()
+            self._news.wait()
 
     def give_back(self):
         """One that was taken has ended."""

@@ -35,29 +35,28 @@ class Loop:
         self._runner = runner
         self._ration = ration
         self._throttle = throttle
-        self._paced = None  # the throttle's share
         self._made = 0
         if ration is not None:
             ration.changed = self._changed_by_others
         self._scenario = scenario
         self._name = scenario.pool or scenario.user_class
         self._users = 0  # of the whole test
-        self._share = 0, 0
+        self._shares = []  # the newest: (seconds since the scenario's begin, share)
         self._zero = None  # monotonic: when the scenarios began
         self._changed = Event()
         self._leaving = set()
         self._greenlet = None
 
-    def follow(self, elapsed_s, offset, stride):
-        """So long ago the scenarios began; ours is one share of `stride`."""
-        self._share = offset, stride
+    def follow(self, elapsed_s, at_s, share):
+        """So long ago the scenarios began; ours is that share, of a throttle from at_s after their begin on."""
+        self._shares = [*self._shares[-1:], (at_s - self._scenario.start_s if at_s > 0 else 0.0, share)]
         self._changed.set()
         if self._ration is not None:
             self._ration.again()
         if self._zero is None:
             self._zero = time.monotonic() - elapsed_s
             self._greenlet = gevent.spawn(self._run)
-        self._pace()
+        self._pace(self._shares[-1][0])
 
     def change(self):
         """The scenario has other stages: what they have in common is behind us."""
@@ -82,16 +81,24 @@ class Loop:
                 else:
                     gevent.sleep(min(left, _PAUSE_AFTER_FAILURE_S))
             self._users = users
-            self._pace()
+            self._pace(at)
         self._reach(is_over=True)
 
-    def _pace(self):
-        """A worker without a user has no slot of the throttle: others' users would send too little. Who leaves keeps to the old share."""
-        offset, stride = self._share
-        parts = stride if self._scenario.is_each else min(stride, self._users)
-        if self._throttle is not None and offset < parts and (offset, parts) != self._paced:
-            self._paced = offset, parts
-            self._throttle.follow(time.monotonic() - self._zero - self._scenario.start_s, offset, parts)
+    def _pace(self, at):
+        """The slots of the throttle from then on, of this share and the next. A worker without a user has none: others'
+        users would send too little."""
+        if self._throttle is None or self._zero is None:
+            return
+        elapsed_s = time.monotonic() - self._zero - self._scenario.start_s
+        users = 0 if self._scenario.is_each else self._users
+        for n, (begin, share) in enumerate(self._shares):
+            if n + 1 == len(self._shares) or self._shares[n + 1][0] > at:
+                self._throttle.follow(elapsed_s, max(at, begin), share, users)
+
+    def pace(self, throttle):
+        """It has one only now."""
+        self._throttle = throttle
+        self._pace(0.0)
 
     def _reach(self, is_over=False):
         """Makes users, or lets the newest ones go. False: not all could be made."""
@@ -120,8 +127,7 @@ class Loop:
             return there  # each ends by itself
         if self._is_of_each():
             return self._ration.users if self._users else 0
-        offset, stride = self._share
-        return (self._users + stride - 1 - offset) // stride if stride else 0
+        return self._scenario.part(self._users)
 
     def _let_go(self, users, limit_s):
         self._runner.end_users(users, limit_s)

@@ -270,7 +270,7 @@ class Node(Silence):
             "state": settings.STATE_STOPPING if is_stopping else self.state,
             "current_cpu_usage": self._health.latest["cpu"],
             "current_memory_usage": self._health.latest["memory"],
-            **(self._proof() or {}),
+            **(self._proof() or {}), **(self._dealt.clock.ask() if self.speaks_katydid else {}),
         })
 
     def _report_when_due(self):
@@ -427,6 +427,7 @@ class Node(Silence):
 
     def _on_heartbeat(self, message):
         self.last_heartbeat = time.time()
+        self._dealt.clock.hear(message.data)
         if self._host is None:
             self.environment.events.heartbeat_received.fire(
                 client_id=message.node_id, timestamp=self.last_heartbeat

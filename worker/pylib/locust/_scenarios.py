@@ -14,6 +14,7 @@ import gevent
 
 from . import _chances, _errors, _hold, _limits
 from ._loops import Loop
+from ._master_clock import machine
 from .exception import StopTest
 from .user import several
 from .user.arriving import named_task
@@ -27,7 +28,8 @@ _LEAST_OFTEN_FRESH_S = 0.001  # ... of those of whom each arrival needs one
 _CLOCKS_AGREE_S = 0.1  # a namespace of time may set them apart
 _LONGEST_WAY_S = 60.0  # of a message
 _PAUSE_AFTER_FAILURE_S = 1.0
-_EPOCH_S = 0.4  # so far ahead, at most, other shares begin to count
+_AHEAD_S = 0.3  # other shares begin to count so long after the master's word
+_EPOCH_S = 0.4  # ... at most
 
 
 class Scenarios:
@@ -42,6 +44,7 @@ class Scenarios:
         self._of_class = {one.pool or one.user_class: one for one in own}
         self.classes = {one.pool: self._make_class(one) for one in own if one.pool}
         self._growers = []
+        self._zero, self._shares = 0.0, ()  # monotonic: when they began, and what is ours
         self._pieces = []  # of workers that are gone: those of each message
         self._rations = {one: self._make_ration(one, functools.partial(ask, at))
                          for at, one in enumerate(self._all) if one.iterations}
@@ -112,25 +115,41 @@ class Scenarios:
         for at, (one, old, text) in enumerate(zip(self._all, self._texts, texts)):
             if text != old:
                 self._texts[at] = text
+                rates = one.throttle
                 one.change(text)
-                if one in self._loops:
+                if one.throttle != rates:
+                    self._change_throttle(at, one, rates is None)
+                elif one in self._loops:
                     self._loops[one].change()
 
-    def follow(self, elapsed_s, shares, pieces=()):
-        """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride), also of what workers
-        that are gone had left: (scenario, first, step, count, is_unsure)."""
+    def _change_throttle(self, at, one, is_new):
+        if not is_new:
+            self._throttles[one].change(one.throttle)
+            return
+        self._throttles[one] = throttle = _katydid.Throttle(one.throttle)
+        _hold.pace(self._throttle)
+        if one in self._loops:
+            self._loops[one].pace(throttle)
+        elif self._shares:
+            throttle.follow(time.monotonic() - self._zero - one.start_s, 0.0, self._shares[at], 0)
+
+    def follow(self, elapsed_s, told_s, shares, pieces=()):
+        """The master: so long ago the scenarios began (told_s: as it said, to all); our shares of arrivals and users, also of
+        what workers that are gone had left: (scenario, share, count, is_unsure)."""
         is_alone = all(one.is_open and not one.is_of_all for one in self._all)
-        for one, (first, offset, stride) in zip(self._all, shares):
+        self._zero, self._shares = time.monotonic() - elapsed_s, shares
+        at_s = told_s + _AHEAD_S if told_s > 0 else 0.0
+        for one, share in zip(self._all, shares):
+            one.share(share)
             if one in self._loops:
-                self._loops[one].follow(elapsed_s, offset, stride)
+                self._loops[one].follow(elapsed_s, at_s, share)
             elif one in self._throttles:
-                self._throttles[one].follow(elapsed_s - one.start_s, offset, stride)
+                self._throttles[one].follow(elapsed_s - one.start_s, at_s - one.start_s if at_s else 0.0, share, 0)
             if one.is_open:
-                one.share(first, offset, stride)
                 one.begin(elapsed_s, is_alone)
                 self._end_surplus(one)
         if pieces:
-            self._pieces.append([(self._all[at], *piece, *shares[at][1:]) for at, *piece in pieces])
+            self._pieces.append([(self._all[at], *piece, shares[at]) for at, *piece in pieces])
             gevent.spawn_later(_EPOCH_S, self._take_pieces)
         if not self._growers:
             self._growers = [gevent.spawn(self._grow, one) for one in self._all
@@ -196,21 +215,14 @@ class Scenarios:
             one.end()
 
 
-def elapsed_s(begin, held_s):
-    """How long ago the scenarios began, of which the master said so held_s seconds ago. On its own machine its clock
-    is ours: there it does not count how long the message was under way."""
+def elapsed_s(begin, held_s, ahead_s=None):
+    """How long ago the scenarios began, of which the master said so held_s seconds ago. Where it is known how far its clock
+    is ahead of ours it does not count how long the message was under way; on its own machine that is ours."""
     told = begin["elapsed"] + held_s
-    exact = time.monotonic() - begin.get("began", 0.0)
-    is_ours = begin.get("machine") and begin["machine"] == _machine()
-    return exact if is_ours and -_CLOCKS_AGREE_S < exact - told < _LONGEST_WAY_S else told
-
-
-def _machine():
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return None
+    if begin.get("machine") and begin["machine"] == machine():
+        ahead_s = 0.0
+    exact = told if ahead_s is None else time.monotonic() + ahead_s - begin.get("began", 0.0)
+    return exact if -_CLOCKS_AGREE_S < exact - told < _LONGEST_WAY_S else told
 
 
 def _tags_of(user):

@@ -231,8 +231,22 @@ static void the_key_decides(void **state)
     ramp_fini(&r);
 }
 
-/* Every worker of each epoch walks its own stripe; together they have the list. Worker `w` is there
- * in the epochs whose number of workers is above w. */
+#define WORKERS 7u
+
+/* Shares of up to that many workers, by seed and epoch: each second time all weigh the same. Where
+ * there are few users some have none. */
+static void deal(struct stripe *shares, uint64_t seed, uint64_t epoch, uint64_t from)
+{
+    unsigned weights[WORKERS] = {0};
+    const uint64_t workers = chance_bits(seed, epoch) % WORKERS + 1;
+    for (unsigned w = 0; w < workers; w++)
+        weights[w] = seed % 2 ? 1 + (unsigned)(chance_bits(seed, 1000 * epoch + w) % 20) : 3;
+    const bool is_short = chance_bits(seed, 200 + epoch) % 3 == 0;
+    const uint64_t users = is_short ? 1 + chance_bits(seed, 300 + epoch) % 30 : 0;
+    stripe_deal(shares, weights, WORKERS, from, (uint32_t)users);
+}
+
+/* Every worker of each epoch walks its own stripe; together they have the list. */
 static void check_split(const struct arrivals_plan *p, uint64_t seed)
 {
     static int64_t whole[5000], found[5000];
@@ -240,12 +254,13 @@ static void check_split(const struct arrivals_plan *p, uint64_t seed)
     assert_true(n < 5000);
     for (size_t i = 0; i < n; i++)
         found[i] = -1;
-    for (uint32_t w = 0; w < 7; w++) {
+    for (uint32_t w = 0; w < WORKERS; w++) {
         struct stripes s = {.count = 0};
         struct arrivals a;
         for (uint64_t epoch = 0, from = 0; epoch < 5; epoch++) {
-            const uint32_t workers = (uint32_t)(chance_bits(seed, epoch) % 7) + 1;
-            assert_true(stripes_add(&s, (struct stripe){from, w, w < workers ? workers : 0}));
+            struct stripe shares[WORKERS];
+            deal(shares, seed, epoch, from);
+            assert_true(stripes_add(&s, shares[w]));
             from += chance_bits(seed, 100 + epoch) % 400;
         }
         arrivals_begin(&a, p);
@@ -283,31 +298,78 @@ static void a_stripe_is_of_its_stride(void **state)
     struct stripes s = {.count = 0};
     (void)state;
     assert_true(stripes_next(&s, 0) == UINT64_MAX);
-    assert_false(stripes_add(&s, (struct stripe){0, 3, 3}));
+    assert_false(stripes_add(&s, (struct stripe){.offset = 3, .stride = 3}));
+    assert_false(stripes_add(&s, (struct stripe){.stride = 4, .step = 2}));
+    assert_false(stripes_add(&s, (struct stripe){.offset = 3, .stride = 4, .width = 2}));
+    assert_false(stripes_add(&s, (struct stripe){.offset = 3, .stride = 4, .cycle = 2}));
     for (uint32_t i = 0; i < 3 * STRIPE_MOST; i++)
-        assert_true(stripes_add(&s, (struct stripe){10 * i, 0, 10}));
+        assert_true(stripes_add(&s, (struct stripe){.from = 10 * i, .stride = 10}));
     assert_true(stripes_next(&s, 10 * (3 * STRIPE_MOST - 1)) == 10 * (3 * STRIPE_MOST - 1));
-    assert_true(stripes_add(&s, (struct stripe){5, 0, 0})); /* and nothing any more */
+    assert_true(stripes_add(&s, (struct stripe){.from = 5})); /* and nothing any more */
     assert_true(stripes_next(&s, 5) == UINT64_MAX);
+}
+
+/* Three ways of asking a stripe for its indexes are one; shares are as the weights, at any time. */
+static void a_share_is_as_the_weight(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct stripe shares[WORKERS];
+        deal(shares, seed, 0, 0);
+        uint64_t counts[WORKERS] = {0};
+        for (uint64_t i = 0; i < 500; i++)
+            for (unsigned w = 0; w < WORKERS; w++) {
+                const struct stripe *s = &shares[w];
+                const double part =
+                    s->stride && !s->cycle ? (double)(s->width ? s->width : 1) / s->stride : 0;
+                assert_int_equal(stripe_below(s, i), counts[w]);
+                if (part > 0)
+                    assert_true(fabs((double)counts[w] - part * (double)i) < 3);
+                if (stripe_next(s, i) == i)
+                    assert_int_equal(stripe_nth(s, counts[w]++), i);
+            }
+    }
+}
+
+static void who_has_no_user_has_no_arrival(void **state)
+{
+    const unsigned weights[] = {2, 9, 4};
+    (void)state;
+    for (uint32_t users = 1; users < 20; users++) {
+        struct stripe shares[3], alone[3];
+        uint64_t sum = 0;
+        stripe_deal(alone, weights, 3, 0, 0);
+        stripe_deal(shares, weights, 3, 0, users);
+        for (unsigned w = 0; w < 3; w++) {
+            const uint64_t own = stripe_below(&alone[w], users);
+            assert_int_equal(stripe_below(&shares[w], users), own);
+            assert_int_equal(stripe_below(&shares[w], 100 * users),
+                             users < 15 ? 100 * own : stripe_below(&alone[w], 100 * users));
+            sum += own;
+        }
+        assert_int_equal(sum, users);
+    }
 }
 
 /* However late each worker hears of an epoch: what it starts at once and what it counts make good
  * for it. */
 static void an_epoch_may_come_late(void **state)
 {
-    enum { WORKERS = 5, LIST = 600, FROM = 200 };
+    enum { LIST = 600, FROM = 200 };
     (void)state;
     for (unsigned seed = 0; seed < 50; seed++) {
         unsigned started[LIST] = {0}, repeated = 0, more = 0;
-        const unsigned before = 1 + seed % WORKERS, after = 1 + seed / 7 % WORKERS;
+        struct stripe before[WORKERS], after[WORKERS];
+        deal(before, seed, 0, 0);
+        deal(after, seed, 1, FROM);
         for (unsigned w = 0; w < WORKERS; w++) {
             struct stripes s = {.count = 0}, old;
             const uint64_t here = chance_bits(seed, w) % LIST;
-            stripes_add(&s, (struct stripe){0, w < before ? w : 0, w < before ? before : 0});
+            stripes_add(&s, before[w]);
             for (uint64_t i = 0; (i = stripes_next(&s, i)) < here; i++)
                 started[i]++;
             old = s;
-            stripes_add(&s, (struct stripe){FROM, w < after ? w : 0, w < after ? after : 0});
+            stripes_add(&s, after[w]);
             for (uint64_t i = FROM; (i = stripes_only(&old, &s, i, here)) != UINT64_MAX; i++)
                 repeated++;
             for (uint64_t i = FROM; (i = stripes_only(&s, &old, i, here)) != UINT64_MAX; i++)
@@ -338,6 +400,8 @@ int main(void)
         cmocka_unit_test(the_key_decides),
         cmocka_unit_test(the_workers_together_have_the_list),
         cmocka_unit_test(a_stripe_is_of_its_stride),
+        cmocka_unit_test(a_share_is_as_the_weight),
+        cmocka_unit_test(who_has_no_user_has_no_arrival),
         cmocka_unit_test(an_epoch_may_come_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

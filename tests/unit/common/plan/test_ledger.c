@@ -7,6 +7,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+/* Of some worker of some that weigh something. */
+static struct stripe share(uint64_t seed, uint64_t epoch, uint64_t from)
+{
+    unsigned weights[4];
+    struct stripe shares[4];
+    for (unsigned w = 0; w < 4; w++)
+        weights[w] = (unsigned)(chance_bits(seed, 10 * epoch + w + 1000) % 4);
+    stripe_deal(shares, weights, 4, from, 0);
+    return shares[chance_bits(seed, epoch + 5000) % 4];
+}
+
 static void a_workers_own_are_those_of_all_its_epochs(void **state)
 {
     struct stripes s = {.count = 0};
@@ -14,9 +25,7 @@ static void a_workers_own_are_those_of_all_its_epochs(void **state)
     uint64_t from = 0;
     (void)state;
     for (unsigned epoch = 0; epoch < 30; epoch++) {
-        const uint32_t stride = (uint32_t)(chance_bits(7, epoch) % 5);
-        const struct stripe one = {from, stride ? (uint32_t)chance_bits(8, epoch) % stride : 0,
-                                   stride};
+        const struct stripe one = share(7, epoch, from);
         assert_true(stripes_add(&s, one));
         ledger_deal(&p, one);
         from += chance_bits(9, epoch) % 40;
@@ -59,12 +68,10 @@ static void what_a_lost_worker_has_left_is_handed_on(void **state)
     for (uint64_t n = 0; n < 200; n++) {
         struct stripes own = {.count = 0};
         struct ledger_part p = {.owed = 0};
-        uint64_t from = 0, first = 0, all = 0, sum = 0;
-        uint32_t step = 0;
+        struct ledger_piece piece = {.count = 0};
+        uint64_t from = 0, all = 0, sum = 0, next = 0;
         for (unsigned epoch = 0; epoch < 3; epoch++) {
-            const uint32_t stride = 1 + (uint32_t)(chance_bits(n, 3 * epoch) % 4);
-            const struct stripe one = {from, (uint32_t)chance_bits(n, 3 * epoch + 1) % stride,
-                                       stride};
+            const struct stripe one = share(n, 3 * epoch, from);
             assert_true(stripes_add(&own, one));
             ledger_deal(&p, one);
             from += chance_bits(n, 3 * epoch + 2) % 40;
@@ -74,15 +81,14 @@ static void what_a_lost_worker_has_left_is_handed_on(void **state)
         p.told[ITERATIONS_STARTED] = chance_bits(n, 100) % (all + 2);
         const uint64_t started =
             p.told[ITERATIONS_STARTED] > before ? p.told[ITERATIONS_STARTED] : before;
-        const uint64_t count = ledger_hand_on(&p, until, &first, &step);
+        const uint64_t count = ledger_hand_on(&p, until, &piece);
         assert_int_equal(count, all > started ? all - started : 0);
         assert_int_equal(p.owed, all - count);
         for (uint64_t i = stripes_next(&own, 0); i < until; i = stripes_next(&own, i + 1))
-            if (++sum > started) {
-                assert_int_equal(i, first);
-                first += step;
-            }
-        assert_int_equal(ledger_hand_on(&p, until + 9, &first, &step), 0); /* no more is its own */
+            if (++sum > started)
+                assert_int_equal(i, stripe_nth(&piece.stripe, piece.skipped + next++));
+        assert_int_equal(next, count);
+        assert_int_equal(ledger_hand_on(&p, until + 9, &piece), 0); /* no more is its own */
     }
 }
 

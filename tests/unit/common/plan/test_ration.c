@@ -70,9 +70,14 @@ static void what_a_worker_that_left_had_not_started_is_given_again(void **state)
     assert_int_equal(ration_return(&q, "a", 4), 2);
     assert_int_equal(ration_return(&q, "a", 4), 0);
     assert_int_equal(q.granted, 7);
+    assert_false(q.is_returned); /* whoever needs more asks */
     ration_give(&q, "b", 5);
+    assert_int_equal(ration_return(&q, "b", 7), 1);
+    assert_true(q.is_returned);
+    ration_give(&q, "c", 1);
+    assert_false(q.is_returned);
     assert_true(ration_is_granted(&q) && !ration_is_done(&q));
-    ration_ask(&q, "b", 1, 8, 8, 0);
+    ration_ask(&q, "c", 1, 1, 1, 0);
     assert_true(ration_is_done(&q)); /* a's last ones were cut off with it */
     ration_fini(&q);
 }

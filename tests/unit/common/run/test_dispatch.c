@@ -340,6 +340,63 @@ static void each_worker_has_the_same_share_of_even_classes(void **state)
     dispatch_free(d);
 }
 
+static unsigned load_of(struct dispatch *d, const char *id)
+{
+    return dispatch_find_worker(d, id)->load;
+}
+
+static struct dispatch *three_and_one(struct dispatch_class of)
+{
+    struct dispatch *d = dispatch_new(&of, 1);
+    dispatch_add_worker(d, "big_1");
+    dispatch_add_worker(d, "small_1");
+    dispatch_weigh(d, "big_1", 3);
+    dispatch_weigh(d, "nobody_1", 9);
+    return d;
+}
+
+/* Each has its part of every few, whoever comes or goes. */
+static void users_are_dealt_by_weight(void **state)
+{
+    (void)state;
+    struct dispatch *d = three_and_one((struct dispatch_class){.name = "A", .weight = 1});
+    for (unsigned users = 4; users <= 48; users += 4) {
+        dispatch_aim(d, users, 100, NULL);
+        dispatch_step(d);
+        assert_int_equal(load_of(d, "big_1"), users / 4 * 3);
+        assert_int_equal(load_of(d, "small_1"), users / 4);
+    }
+    dispatch_add_weighed(d, "big_2", 3);
+    assert_int_equal(load_of(d, "big_2"), 20);
+    dispatch_remove_worker(d, "small_1");
+    while (dispatch_step(d) >= 0)
+        ;
+    assert_int_equal(load_of(d, "big_1"), 24);
+    assert_int_equal(load_of(d, "big_2"), 24);
+    dispatch_free(d);
+}
+
+/* Those of a scenario with a rate, as its arrivals are (stripe_deal). */
+static void even_classes_are_dealt_as_arrivals_are(void **state)
+{
+    (void)state;
+    struct dispatch *d =
+        three_and_one((struct dispatch_class){.name = "B", .fixed_count = 42, .is_even = true});
+    dispatch_aim(d, 42, 100, NULL);
+    dispatch_step(d);
+    assert_int_equal(load_of(d, "big_1") + load_of(d, "small_1"), 42);
+    assert_true(load_of(d, "small_1") == 10 || load_of(d, "small_1") == 11);
+    dispatch_add_weighed(d, "big_2", 3);
+    assert_int_equal(load_of(d, "big_1"), 18);
+    assert_int_equal(load_of(d, "small_1"), 6);
+    dispatch_remove_worker(d, "big_1");
+    while (dispatch_step(d) >= 0)
+        ;
+    assert_int_equal(load_of(d, "big_2") + load_of(d, "small_1"), 42);
+    assert_true(load_of(d, "small_1") == 10 || load_of(d, "small_1") == 11);
+    dispatch_free(d);
+}
+
 static void large_is_fast(void **state)
 {
     (void)state;
@@ -383,6 +440,8 @@ int main(void)
         cmocka_unit_test(users_wait_for_a_worker_when_all_are_lost),
         cmocka_unit_test(only_fixed_users_are_placed_again_after_a_loss),
         cmocka_unit_test(each_worker_has_the_same_share_of_even_classes),
+        cmocka_unit_test(users_are_dealt_by_weight),
+        cmocka_unit_test(even_classes_are_dealt_as_arrivals_are),
         cmocka_unit_test(large_is_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

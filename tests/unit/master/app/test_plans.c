@@ -158,6 +158,25 @@ static void a_change_is_of_this_run_alone(void **state)
     free_plans(b);
 }
 
+static void a_throttle_is_changed(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,users=3,max_users=9,throttle=5/s");
+    add(b, "loop:constant-vus:vus=4,duration=1h");
+    add(b, "some:shared-iterations:vus=4,iterations=9");
+    let_run(b);
+    expect_change(b, "{\"name\":\"buy\",\"throttle\":50}", "Throttle of buy: 5/s → 50/s");
+    expect_change(b, "{\"name\":\"buy\",\"throttle\":null}", "Throttle of buy: 50/s → none");
+    expect_change(b, "{\"name\":\"loop\",\"throttle\":[[\"1m\",\"8/s\"],[0,2],[5,2]]}",
+                  "Throttle of loop: none → ");
+    expect_change(b, "{\"name\":\"some\",\"throttle\":\"9/m\"}", "none → 0.15/s");
+    expect_refusal(b, "{\"name\":\"loop\",\"throttle\":\"fast\"}", "throttle", "write a rate");
+    expect_refusal(b, "{\"name\":\"loop\",\"throttle\":3,\"users\":3}", "rate", "Give one of");
+    assert_true(plans_run_time_s(&b->m) <= 0);
+    free_plans(b);
+}
+
 static void one_of_them_is_ended(void **state)
 {
     (void)state;
@@ -260,6 +279,7 @@ int main(void)
         cmocka_unit_test(shares_are_sent_when_the_users_are_there),
         cmocka_unit_test(what_cannot_be_changed_is_refused),
         cmocka_unit_test(a_change_is_of_this_run_alone),
+        cmocka_unit_test(a_throttle_is_changed),
         cmocka_unit_test(one_of_them_is_ended),
         cmocka_unit_test(what_follows_moves_with_the_end),
         cmocka_unit_test(a_seed_that_nobody_gave_is_of_the_run),

@@ -15,6 +15,7 @@ const SETTLED_MS = 350; // keys and the mouse move a slider through many values:
 
 export const canChange = (of: Scenario): boolean => !of.is_of_all && of.iterations === undefined;
 export const sliderId = (name: string): string => `slider-${name}`;
+export const throttleId = (name: string): string => `throttle-${name}`;
 
 /** Why it cannot be moved just now. */
 function obstacle(of: Scenario, elapsed: number): string {
@@ -30,6 +31,32 @@ export async function pauseScenario(of: Scenario): Promise<string> {
 }
 
 const plain = (of: Scenario, value: number): string => String(Number(value.toFixed(of.is_open ? (value < 10 ? 3 : 2) : 0)));
+
+/** So many requests a second at most; nothing: no limit. */
+function Throttle({ of, isOff, onChanged }: { of: Scenario; isOff: boolean; onChanged: () => void }): JSX.Element {
+  const [draft, setDraft] = useState<string | null>(null);
+  const [error, setError] = useState("");
+  const shown = draft ?? (typeof of.throttle === "number" ? String(Number(of.throttle.toFixed(3))) : "");
+  async function send(text: string): Promise<void> {
+    const said = await commands.scenario(of.name, { throttle: text.trim() === "" ? null : rateText(text) });
+    setError(said.isOk ? "" : said.text);
+    if (!said.isOk) return;
+    say(said.text, true);
+    setDraft(null);
+    onChanged();
+  }
+  return (
+    <>
+      <span class="input-box" title="Requests a second that its users may send, at most">
+        <input type="text" inputMode="decimal" autocomplete="off" id={throttleId(of.name)} value={shown} placeholder="no throttle" disabled={isOff} aria-label={`Throttle of ${of.name}, requests per second`} aria-invalid={error !== ""}
+          onInput={(event) => setDraft(event.currentTarget.value)} onBlur={() => { if (error === "") setDraft(null); }}
+          onKeyDown={(event) => { if (event.key === "Enter") void send(event.currentTarget.value); }} />
+        <span class="suffix">req/s</span>
+      </span>
+      {error === "" ? null : <p class="note error" role="alert">{error}</p>}
+    </>
+  );
+}
 
 function Control({ of, told, onChanged }: { of: Scenario; told: ScenariosAnswer; onChanged: () => void }): JSX.Element {
   const [draft, setDraft] = useState<string | null>(null);
@@ -81,6 +108,7 @@ function Control({ of, told, onChanged }: { of: Scenario; told: ScenariosAnswer;
         onClick={() => void pauseScenario(of).then((text) => { setError(text); onChanged(); })}>
         <Icon name={of.is_paused ? "play" : "pause"} />{of.is_paused ? "Resume" : "Pause"}
       </button>
+      <Throttle of={of} isOff={why !== ""} onChanged={onChanged} />
       {error !== "" || why !== "" ? <p class={error === "" ? "note" : "note error"} role={error === "" ? undefined : "alert"}>{error || why}</p> : null}
     </li>
   );

@@ -10,7 +10,7 @@ import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
 import { useQuestion } from "../../range/question";
 import { invalid } from "../../verdict/state";
 import { IS_REPORT } from "../../lib/build";
-import { canChange, Controls, pauseScenario, sliderId } from "./controls";
+import { canChange, Controls, pauseScenario, sliderId, throttleId } from "./controls";
 import { StartCourses, UserCourse } from "./courses";
 import { KneePanel } from "./knee";
 import { horizonOf } from "./plan-of";
@@ -57,7 +57,8 @@ export function LoadScreen(): JSX.Element {
     if (!IS_REPORT && current !== undefined && isOn && canChange(current)) {
       if (key === "p") void pauseScenario(current).then(asked.retry);
       if (key === "r") document.getElementById(sliderId(current.name))?.focus();
-      if (key === "p" || key === "r") return true;
+      if (key === "b") document.getElementById(throttleId(current.name))?.focus();
+      if (key === "p" || key === "r" || key === "b") return true;
     }
     const next = by === undefined || current === undefined ? undefined : all[all.indexOf(current) + by];
     if (next !== undefined) pickOne(next.name);

@@ -9,6 +9,8 @@ interface Column {
   title: string;
   text: (of: Scenario) => string;
   isWarm?: (of: Scenario) => boolean;
+  /** Only where one of them has it. */
+  isRare?: (of: Scenario) => boolean;
 }
 
 const counts = (of: Scenario): boolean => of.is_open || of.iterations !== undefined;
@@ -19,6 +21,7 @@ const dropped = (of: Scenario): string => (counts(of) ? `${count(of.dropped)}${o
 
 const COLUMNS: readonly Column[] = [
   { label: "Plan now", title: "What the plan says of now: iterations a second, or users", text: (of) => (of.is_paused ? "paused" : of.is_open ? `${rate(of.level)}/s` : `${count(of.level)} users`) },
+  { label: "Throttle", title: "Requests a second that its users may send now, at most", text: (of) => (typeof of.throttle === "number" ? `${rate(of.throttle)}/s` : "–"), isRare: (of) => typeof of.throttle === "number" },
   { label: "Started/s", title: "Iterations started a second, in the last 5 seconds", text: (of) => (counts(of) ? rate(of.rate) : "–") },
   { label: "Due", title: "Whose time came", text: counted((of) => of.due) },
   { label: "Started", title: "Of these, those that a user began, and those of them that the end of the test cut off", text: started },
@@ -38,13 +41,14 @@ interface Props {
 }
 
 export function ScenarioTable({ all, current, onPick }: Props): JSX.Element {
+  const columns = COLUMNS.filter(({ isRare }) => isRare === undefined || all.some(isRare));
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of scenarios">
       <table class="list counted-list scenario-list">
         <thead>
           <tr>
             <th scope="col">Scenario</th>
-            {COLUMNS.map(({ label, title }) => <th key={label} scope="col" class="number" title={title}>{label}</th>)}
+            {columns.map(({ label, title }) => <th key={label} scope="col" class="number" title={title}>{label}</th>)}
           </tr>
         </thead>
         <tbody>
@@ -56,7 +60,7 @@ export function ScenarioTable({ all, current, onPick }: Props): JSX.Element {
                   <p class="muted">{one.executor}{one.class === null ? "" : ` of ${visible(one.class)}${one.task === null ? "" : `.${visible(one.task)}`}`}</p>
                 </div>
               </td>
-              {COLUMNS.map((column) => {
+              {columns.map((column) => {
                 const text = column.text(one);
                 return <td key={column.label} class={`number${column.isWarm?.(one) ? " warm" : ""}${text === "–" ? " none" : ""}`} data-label={column.label}>{text}</td>;
               })}

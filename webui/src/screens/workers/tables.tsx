@@ -75,7 +75,14 @@ function limitText(worker: Worker): string | undefined {
   return [...limit, ...wait].join("; ") || undefined;
 }
 
-function Row({ worker, hasKinds }: { worker: Worker; hasKinds: boolean }): JSX.Element {
+/** Columns that say the same of each, or nothing, are left out. */
+interface Has {
+  kinds: boolean;
+  weights: boolean;
+  clocks: boolean;
+}
+
+function Row({ worker, has }: { worker: Worker; has: Has }): JSX.Element {
   const isThere = isConnected(worker);
   const { tone, word } = health(worker, atLimit.value);
   return (
@@ -93,14 +100,20 @@ function Row({ worker, hasKinds }: { worker: Worker; hasKinds: boolean }): JSX.E
       <Value label="Memory" worker={worker} value={worker.memory > 0 ? worker.memory : null} text={bytes} />
       <Value label="Connections" worker={worker} value={worker.connections} text={count} />
       <Value label="Files" className="files" worker={worker} value={worker.fds} text={count} />
-      {hasKinds ? <td data-label="Kind">{worker.isKatydid ? "Katydid" : "Locust"}</td> : null}
+      {has.weights ? <Value label="Weight" worker={worker} value={worker.weight} text={count} /> : null}
+      {has.clocks ? <Value label="Clock" worker={worker} value={worker.clockError} text={(value) => `± ${msUnit(value)}`} /> : null}
+      {has.kinds ? <td data-label="Kind">{worker.isKatydid ? "Katydid" : "Locust"}</td> : null}
       <td data-label="Seen" class="number">{seenText(worker)}</td>
     </tr>
   );
 }
 
 export function NowTable({ workers }: { workers: Worker[] }): JSX.Element {
-  const hasKinds = workers.some((worker) => !worker.isKatydid); // else the column says the same of each
+  const has: Has = {
+    kinds: workers.some((worker) => !worker.isKatydid),
+    weights: workers.some((worker) => worker.weight !== null && worker.weight !== workers[0]!.weight),
+    clocks: workers.some((worker) => (worker.clockError ?? 0) > 0),
+  };
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of workers">
       <table class="list workers">
@@ -111,10 +124,13 @@ export function NowTable({ workers }: { workers: Worker[] }): JSX.Element {
             <th scope="col" class="number" title="Of its busiest core">CPU</th><th scope="col" class="trend">Last minute</th>
             <th scope="col" class="number" title="99 of 100 turns of its loop were at most this late">Loop lag p99</th>
             <th scope="col" class="number">Memory</th><th scope="col" class="number">Connections</th>
-            <th scope="col" class="number files" title="Open file descriptors">Files</th>{hasKinds ? <th scope="col">Kind</th> : null}<th scope="col" class="number">Seen</th>
+            <th scope="col" class="number files" title="Open file descriptors">Files</th>
+            {has.weights ? <th scope="col" class="number" title="Of its share of the load, beside those of the others">Weight</th> : null}
+            {has.clocks ? <th scope="col" class="number" title="Scenarios begin there so much earlier or later than on the master's machine, at most">Clock</th> : null}
+            {has.kinds ? <th scope="col">Kind</th> : null}<th scope="col" class="number">Seen</th>
           </tr>
         </thead>
-        <tbody>{workers.map((worker) => <Row key={worker.id} worker={worker} hasKinds={hasKinds} />)}</tbody>
+        <tbody>{workers.map((worker) => <Row key={worker.id} worker={worker} has={has} />)}</tbody>
       </table>
     </div>
   );
