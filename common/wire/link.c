@@ -12,10 +12,13 @@
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/wire/keys.h"
+#include "common/wire/link_guard.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +41,7 @@ __attribute__((visibility("default"), used)) const char *__tsan_default_suppress
 #define QUEUE_MESSAGES 10000 /* per peer, outgoing, then LINK_FULL; incoming ones of a worker */
 #define UNREAD_MESSAGES 32   /* per worker, at a master; then the worker's queue grows */
 #define MAX_MESSAGE (INT64_C(64) << 20)
-#define MAX_LINKS 16384
+#define MAX_LINKS 49152   /* a worker's link has three sockets */
 #define SKIPPED_FRAMES 64 /* at a time */
 #define SILENCE_MS 10000  /* then a connection counts as dead */
 
@@ -51,6 +54,11 @@ struct link {
     bool is_inside; /* a message of which the rest is to be skipped */
     char *endpoint;
     uint64_t dropped;
+    struct link_guard *guard; /* of a master with keys */
+    bool has_key;             /* a worker with one */
+    void *events;             /* of a worker: handshakes that failed */
+    const char *trouble;
+    bool is_given_up;
 };
 
 static struct {
@@ -141,7 +149,7 @@ static bool wants_ipv6(const char *host)
     return !has_v4;
 }
 
-static struct link *link_new(int type, const char *endpoint, char **why)
+static struct link *link_new(int type, char **why)
 {
     void *context = context_ref();
     void *socket = context ? zmq_socket(context, type) : NULL;
@@ -161,10 +169,6 @@ static struct link *link_new(int type, const char *endpoint, char **why)
     l->is_router = type == ZMQ_ROUTER;
     set_common(socket);
     set_int(socket, ZMQ_RCVHWM, l->is_router ? UNREAD_MESSAGES : QUEUE_MESSAGES);
-    char *host = endpoint_host(endpoint);
-    if (host && wants_ipv6(host))
-        set_int(socket, ZMQ_IPV6, 1);
-    free(host);
     return l;
 }
 
@@ -240,33 +244,115 @@ static char *bind_failure(const char *endpoint, int error)
     return sbuf_take(&text);
 }
 
-struct link *link_bind(const char *endpoint, char **why)
+/* Of what is bound from now on. */
+static bool ask_for_keys(struct link *l, const struct keys *k, char **why)
 {
-    struct link *l = link_new(ZMQ_ROUTER, endpoint, why);
-    if (!l)
-        return NULL;
-    set_int(l->socket, ZMQ_ROUTER_HANDOVER, 1);
-    set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
+    if (!zmq_has("curve"))
+        return sbuf_refuse(why, "this libzmq was built without CURVE, which keys need; install one "
+                                "that has it, or leave --keys out");
+    if (!l->guard)
+        l->guard = link_guard_new(shared.zmq, l->socket, k);
+    if (!l->guard)
+        return sbuf_refuse(why, "cannot guard the port with keys: %s", zmq_strerror(errno));
+    set_int(l->socket, ZMQ_CURVE_SERVER, 1);
+    zmq_setsockopt(l->socket, ZMQ_CURVE_SECRETKEY, k->master_secret, KEYS_BYTES);
+    zmq_setsockopt(l->socket, ZMQ_ZAP_DOMAIN, LINK_GUARD_KEYS, strlen(LINK_GUARD_KEYS));
+    return true;
+}
+
+static void ask_for_nothing(struct link *l)
+{
+    set_int(l->socket, ZMQ_CURVE_SERVER, 0);
+    /* ZeroMQ takes no domain back. */
+    zmq_setsockopt(l->socket, ZMQ_ZAP_DOMAIN, LINK_GUARD_OPEN, strlen(LINK_GUARD_OPEN));
+}
+
+bool link_listen(struct link *l, const char *endpoint, const struct keys *keys, char **why)
+{
+    HANDLE_IS(l, LINK_TAG);
+    char *host = endpoint_host(endpoint);
+    set_int(l->socket, ZMQ_IPV6, host && wants_ipv6(host));
+    free(host);
+    if (keys && !ask_for_keys(l, keys, why))
+        return false;
     int rc = zmq_bind(l->socket, endpoint);
     if (rc != 0 && errno == ENODEV)
         rc = bind_by_name(l, endpoint);
+    const int error = errno;
+    if (keys)
+        ask_for_nothing(l);
     if (rc != 0) {
-        *why = bind_failure(endpoint, errno);
-        link_close(l, 0);
-        return NULL;
+        *why = bind_failure(endpoint, error);
+        return false;
     }
     char bound[512];
     size_t len = sizeof bound;
     rc = zmq_getsockopt(l->socket, ZMQ_LAST_ENDPOINT, bound, &len);
+    free(l->endpoint);
     l->endpoint = mem_strdup(rc == 0 ? bound : endpoint);
-    return l;
+    return true;
+}
+
+struct link *link_bind(const char *endpoint, char **why)
+{
+    struct link *l = link_new(ZMQ_ROUTER, why);
+    if (!l)
+        return NULL;
+    set_int(l->socket, ZMQ_ROUTER_HANDOVER, 1);
+    set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
+    if (link_listen(l, endpoint, NULL, why))
+        return l;
+    link_close(l, 0);
+    return NULL;
+}
+
+static bool show_key(struct link *l, const char *text, char **why)
+{
+    struct keys k;
+    if (!keys_read_worker(text, &k, why))
+        return false;
+    l->has_key = zmq_setsockopt(l->socket, ZMQ_CURVE_SERVERKEY, k.master_public, KEYS_BYTES) == 0 &&
+                 zmq_setsockopt(l->socket, ZMQ_CURVE_PUBLICKEY, k.worker_public, KEYS_BYTES) == 0 &&
+                 zmq_setsockopt(l->socket, ZMQ_CURVE_SECRETKEY, k.worker_secret, KEYS_BYTES) == 0;
+    OPENSSL_cleanse(&k, sizeof k);
+    return l->has_key || sbuf_refuse(why, "this libzmq was built without CURVE, which a key needs; "
+                                          "install one that has it");
+}
+
+/* What ZeroMQ says of a handshake ends the connection for good; only one that was cut is tried
+ * again, and a master that does not know our key cuts it. */
+static void watch_handshakes(struct link *l)
+{
+    const int cut = l->has_key ? ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL : 0;
+    if (strncmp(l->endpoint, "tcp:", 4) == 0)
+        l->events = link_events_open(shared.zmq, l->socket,
+                                     cut | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
+}
+
+static struct link *connecting(const char *endpoint, char **why)
+{
+    const char *hash = strchr(endpoint, '#');
+    struct link *l = link_new(ZMQ_DEALER, why);
+    if (!l)
+        return NULL;
+    l->endpoint = mem_dup(endpoint, hash ? (size_t)(hash - endpoint) : strlen(endpoint));
+    char *host = endpoint_host(l->endpoint);
+    if (host && wants_ipv6(host))
+        set_int(l->socket, ZMQ_IPV6, 1);
+    free(host);
+    if (!hash || show_key(l, hash + 1, why))
+        return l;
+    link_close(l, 0);
+    return NULL;
 }
 
 struct link *link_connect(const char *endpoint, const char *identity, char **why)
 {
-    struct link *l = link_new(ZMQ_DEALER, endpoint, why);
+    struct link *l = connecting(endpoint, why);
     if (!l)
         return NULL;
+    watch_handshakes(l);
     set_int(l->socket, ZMQ_RECONNECT_IVL, 100);
     set_int(l->socket, ZMQ_RECONNECT_IVL_MAX, 2000);
     set_int(l->socket, ZMQ_CONNECT_TIMEOUT, 3000);
@@ -276,15 +362,14 @@ struct link *link_connect(const char *endpoint, const char *identity, char **why
     struct sbuf text = {0};
     if (zmq_setsockopt(l->socket, ZMQ_IDENTITY, identity, strlen(identity)) != 0)
         sbuf_addf(&text, "\"%s\" cannot name a node: it must have 1 to 255 bytes", identity);
-    else if (zmq_connect(l->socket, endpoint) != 0)
-        sbuf_addf(&text, "cannot connect to \"%s\": %s; write tcp://HOST:PORT", endpoint,
+    else if (zmq_connect(l->socket, l->endpoint) != 0)
+        sbuf_addf(&text, "cannot connect to \"%s\": %s; write tcp://HOST:PORT", l->endpoint,
                   zmq_strerror(errno));
     if (text.len) {
         *why = sbuf_take(&text);
         link_close(l, 0);
         return NULL;
     }
-    l->endpoint = mem_strdup(endpoint);
     return l;
 }
 
@@ -293,6 +378,8 @@ void link_close(struct link *l, int linger_ms)
     if (!l)
         return;
     HANDLE_IS(l, LINK_TAG);
+    link_guard_free(l->guard);
+    link_events_close(l->socket, l->events);
     set_int(l->socket, ZMQ_LINGER, linger_ms);
     zmq_close(l->socket);
     context_unref();
@@ -316,6 +403,41 @@ const char *link_endpoint(const struct link *l)
     return l->endpoint;
 }
 
+uint64_t link_strangers(const struct link *l)
+{
+    HANDLE_IS(l, LINK_TAG);
+    return l->guard ? link_guard_refused(l->guard) : 0;
+}
+
+static const char *trouble_of(const struct link *l, int event, int value)
+{
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        return "has the key by which this worker knows it, but refuses the worker's own: get its "
+               "line for workers anew, with: katydid keys join FILE";
+    if (l->has_key && event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
+        value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+        return "has no keys, and this worker has one, so that it joins no other: start the master "
+               "with --keys FILE, or this worker without --join";
+    if (l->has_key)
+        return "does not have the key of this worker's --join: get the line for workers of that "
+               "master, with: katydid keys join FILE";
+    if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+        return "takes only workers that have its key: give this worker --join LINE (on the "
+               "master's machine, katydid keys join FILE prints it)";
+    return "is something else than a master, or does not speak as one: is the port right?";
+}
+
+const char *link_trouble(struct link *l)
+{
+    HANDLE_IS(l, LINK_TAG);
+    int value = 0;
+    for (int event; l->events && (event = link_events_next(l->events, &value)) != 0;) {
+        l->trouble = trouble_of(l, event, value);
+        l->is_given_up |= event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+    }
+    return l->trouble;
+}
+
 uint64_t link_dropped(const struct link *l)
 {
     HANDLE_IS(l, LINK_TAG);
@@ -334,6 +456,18 @@ static enum link_rc send_part(struct link *l, const void *bytes, size_t len, int
     return LINK_OK;
 }
 
+/* ZeroMQ gives an address up whose master did not agree to a handshake, and may go on to queue what
+ * is sent. The master may agree later: it may be another one by then, or have other keys. */
+static void connect_anew(struct link *l)
+{
+    link_trouble(l);
+    if (!l->is_given_up)
+        return;
+    l->is_given_up = false;
+    zmq_disconnect(l->socket, l->endpoint);
+    zmq_connect(l->socket, l->endpoint);
+}
+
 enum link_rc link_send(struct link *l, const char *node, const void *bytes, size_t len)
 {
     HANDLE_IS(l, LINK_TAG);
@@ -342,6 +476,8 @@ enum link_rc link_send(struct link *l, const char *node, const void *bytes, size
         if (rc != LINK_OK)
             return rc;
     }
+    if (l->events)
+        connect_anew(l);
     return send_part(l, bytes, len, 0);
 }
 
@@ -396,6 +532,8 @@ static enum link_rc recv_payload(struct link *l, struct link_message *m)
     zmq_msg_t payload;
     bool has_more;
     enum link_rc rc = recv_frame(l, &payload, &has_more);
+    if (rc == LINK_OK)
+        l->trouble = NULL;
     if (rc == LINK_OK && has_more)
         rc = drop(l, true);
     else if (rc == LINK_OK)

@@ -2,11 +2,13 @@
 #pragma once
 /* link: the ZeroMQ socket between master and workers, as a file descriptor plus drain and send.
  *
- * The only place that includes zmq.h. Frames are Locust's: the master sees [identity, payload],
- * a worker [payload]. Non-blocking throughout. After any send or receive, and when link_fd is
- * readable, call link_recv until it says LINK_EMPTY (ZeroMQ's descriptor is edge-triggered).
- * ROUTER with handover, so that a worker that reconnects under its identity is heard at once.
+ * The only place that includes zmq.h, with its link_guard. Frames are Locust's: the master sees
+ * [identity, payload], a worker [payload]. Non-blocking throughout. After any send or receive, and
+ * when link_fd is readable, call link_recv until it says LINK_EMPTY (ZeroMQ's descriptor is
+ * edge-triggered). ROUTER with handover, so that a worker that reconnects under its identity is
+ * heard at once.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +17,7 @@
  * whoever reads counts it as work. ERROR: the link is broken for good. */
 enum link_rc { LINK_OK, LINK_EMPTY, LINK_DROPPED, LINK_FULL, LINK_UNREACHABLE, LINK_ERROR };
 
+struct keys;
 struct link;
 
 struct link_message {
@@ -25,14 +28,26 @@ struct link_message {
 
 /* endpoint: "tcp://host:port" (port 0 or "*" picks one) or "ipc://path". On failure NULL, and *why
  * is a sentence with cause and mend (malloced; the caller frees). */
-struct link *link_bind(const char *endpoint, char **why);                          /* ROUTER */
-struct link *link_connect(const char *endpoint, const char *identity, char **why); /* DEALER */
+struct link *link_bind(const char *endpoint, char **why); /* ROUTER */
+/* One more address of that master, which is then link_endpoint. keys: only workers that have their
+ * part of them come in there, and what is said is encrypted (keys.h); NULL: whoever reaches it. */
+bool link_listen(struct link *l, const char *endpoint, const struct keys *keys, char **why);
+/* DEALER. Behind a '#' of the endpoint may stand a worker's key: then it speaks to the master that
+ * has the other part, and to nobody else. */
+struct link *link_connect(const char *endpoint, const char *identity, char **why);
 /* Waits up to linger_ms for what was sent to leave (the last link of a process; others go on in
  * the background). NULL is accepted. */
 void link_close(struct link *l, int linger_ms);
 
 int link_fd(const struct link *l);
-const char *link_endpoint(const struct link *l); /* as bound: with the port that was picked */
+const char *
+link_endpoint(const struct link *l); /* as bound: with the port that was picked; without a key */
+
+/* How many were turned away where keys are asked for. */
+uint64_t link_strangers(const struct link *l);
+/* What the master and this worker do not agree upon since it was last heard: a sentence with cause
+ * and mend, that a "the master at …" precedes; NULL: nothing is known. */
+const char *link_trouble(struct link *l);
 
 uint64_t link_dropped(const struct link *l); /* messages whose frames were not Locust's */
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 # third-party header -> where it may be included
 HOMES = {
-    r"zmq\.h": ["common/wire/link.c"],
+    r"zmq\.h": ["common/wire/link.c", "common/wire/link_guard.c"],
     r"msgpack": ["common/wire/", "master/proto/"],
     r"civetweb\.h": ["master/web/"],
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
