@@ -114,9 +114,9 @@ $(O)/.flags-python: $(O)/python.mk
 	@touch $@
 FORCE:
 
-# What is made of the table of options besides C, and kept in the tree: Python's table, the manual's tables.
-$(O)/.generated: master/options/options.def setup/options.py
-	@mkdir -p $(@D); $(PYTHON) setup/options.py && touch $@
+# What is made of the table of options besides C, and kept in the tree: Python's table, the manual's tables, the pages of man.
+$(O)/.generated: master/options/options.def setup/options.py setup/manpages.py worker/main.c master/app/runs_command.c $(wildcard docs/exit-codes.md)
+	@mkdir -p $(@D); $(PYTHON) setup/options.py && $(PYTHON) setup/manpages.py && touch $@
 
 # Byte code beside the modules: else who may not write there, or must not (PYTHONDONTWRITEBYTECODE), compiles all of them at every start.
 $(O)/.bytecode: $(wildcard worker/pylib/*/*.py worker/pylib/*/*/*.py)
@@ -344,12 +344,14 @@ LOCUST_COMMAND ?= 0# 1: the command `locust` too, if there is none yet; force: e
 install: all ## install under PREFIX (/usr/local), DESTDIR honoured; the library for PYTHON; LOCUST_COMMAND=1: `locust` too
 	@$(PYTHON) worker/install.py check '$(PREFIX)' '$(DESTDIR)' $(LIBRARY)
 	$(if $(filter 0,$(LIBRARY)),,$(PYTHON) worker/install.py install '$(PREFIX)' '$(DESTDIR)' $(VERSION) $(PY_SO))
-	install -d $(BIN) $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
+	install -d $(BIN) $(LIB)
 	install -m 755 $(O)/katydid $(O)/katydid-worker $(BIN)/
 	cd worker/pylib && find . \( -name '*.py' -o -path '*.dist-info/*' \) -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
 	$(PY_COMPLETE) -m compileall -q --invalidation-mode checked-hash $(if $(DESTDIR),-s '$(DESTDIR)' -p /) $(LIB)/pylib # who starts it may not write there
 	$(if $(PY_EMBEDDED),,cp -a build/venv-python $(LIB)/)
-	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/katydid/
+	install -d $(SHARE)/doc/katydid $(SHARE)/man/man1
+	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(SHARE)/doc/katydid/
+	install -m 644 docs/man/*.1 $(SHARE)/man/man1/
 	@$(call put_completions,katydid)
 ifneq ($(LOCUST_COMMAND),0)
 	@other=$$(command -v locust); if [ "$(LOCUST_COMMAND)" != force ] && [ -n "$$other" ] && \
@@ -365,7 +367,8 @@ uninstall: ## remove what install put there
 	rm -f $(BIN)/katydid $(BIN)/katydid-worker
 	if [ "$$(readlink $(BIN)/locust)" = katydid ]; then rm -f $(BIN)/locust $(call completions,locust); fi
 	rm -f $(call completions,katydid)
-	rm -rf $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
+	rm -f $(patsubst docs/man/%,$(SHARE)/man/man1/%,$(wildcard docs/man/*.1))
+	rm -rf $(LIB) $(SHARE)/doc/katydid
 	$(Q)$(PYTHON) worker/install.py tidy '$(PREFIX)' '$(DESTDIR)'
 
 -include $(shell find $(O)/obj $(O)/unit $(O)/support $(O)/bench -name '*.d' 2>/dev/null)

@@ -12,7 +12,7 @@ DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libm
   $(if $(filter /usr/bin/python3,$(PYTHON)),python3-dev python3-gevent python3-greenlet python3-requests python3-charset-normalizer python3-msgpack python3-brotli)
 DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
 DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-pytest-xdist python3-zmq python3-venv nginx-light nghttp2-server iproute2 openssl curl procps \
-  postgresql mosquitto zsh fish
+  postgresql mosquitto zsh fish groff-base
 DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|libnss3 chromium|fonts-dejavu-core) # or browser.sh
 DEPS_bench := wrk nghttp2-client nginx-light python3-venv
 DEPS_stores := prometheus influxdb graphite-carbon

@@ -128,7 +128,7 @@ def tidy(prefix, destdir):
         return
     top = destdir + prefix
     is_venv = os.path.exists(os.path.join(top, "pyvenv.cfg"))  # its own folders may be empty
-    for folder in (os.path.join(top, "share", "doc"), *(() if is_venv else (os.path.join(top, "bin"), destdir + site_folder(prefix)))):
+    for folder in (os.path.join(top, "share/man/man1"), os.path.join(top, "share/doc"), *(() if is_venv else (os.path.join(top, "bin"), destdir + site_folder(prefix)))):
         while folder.startswith(top) and len(folder) > 1 and (not os.path.exists(folder) or (os.path.isdir(folder) and not os.listdir(folder))):
             if os.path.exists(folder):
                 os.rmdir(folder)

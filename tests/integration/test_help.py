@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from harness import ROOT, STOCK_LOCUST, run_katydid
+from harness import BUILD, ROOT, STOCK_LOCUST, run_katydid
 
 
 def help_text(columns=100):
@@ -29,6 +29,19 @@ def test_every_option_is_in_the_manual():
     manual = (ROOT / "docs" / "options.md").read_text()
     missing = [name for name in options_of(help_text()) if f"`{name}" not in manual]
     assert not missing
+
+
+@pytest.mark.parametrize("page", ["katydid", "katydid-worker"])
+def test_pages_of_man_have_every_option_and_no_faults(page):
+    groff = ["groff", "-ww", "-man", "-Tutf8", "-P-c", "-rLL=110n", str(ROOT / "docs" / "man" / f"{page}.1")]
+    done = subprocess.run(groff, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    shown = re.sub(r".\x08", "", done.stdout).replace("\N{HYPHEN}", "-").replace("\N{MINUS SIGN}", "-")
+    program = BUILD / page
+    wanted = options_of(subprocess.run([program, "--help"], capture_output=True, text=True, check=True, env={"COLUMNS": "100"}).stdout)
+    missing = [name for name in wanted if not re.search(rf"(?<![\w-]){name}(?![a-z-])", shown)]
+    assert not missing
+    assert ("EXIT STATUS" if page == "katydid" else "--python FILE") in shown
 
 
 @pytest.mark.parametrize("columns", [50, 80, 120])

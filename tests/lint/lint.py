@@ -33,7 +33,7 @@ MENTION = re.compile(r"(?<![\w./-])((?:common|master|worker|tests|docs|setup|web
                      r"\.(?:c|h|py|md|def|mjs|tsx?|json|yml|sh|html)|\w+\.[ch])(?![\w/-]|\.\w)")
 OTHERS_FILES = {"zmq.h", "Python.h", "_ssl.c", "OUT.c"}
 MADE = ("webui/dist/", "webui/node_modules/")
-GENERATORS = ["setup/columns.py", "setup/options.py"]
+GENERATORS = ["setup/columns.py", "setup/options.py", "setup/manpages.py"]
 ALLOCATORS = r"\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|vasprintf|getline|getdelim|open_memstream)\s*\("
 MEM = "common/base/mem.c"
 FILE_MAX, HEADER_MAX, FUNCTION_MAX, WIDTH = 700, 200, 80, 100
