@@ -23,6 +23,11 @@ from ._aio_measure import finish, measure
 from ._browser_pages import View
 from ._browser_shared import browser_of
 
+try:
+    import playwright.async_api as _playwright  # with the file of the test: it takes a while
+except ImportError:
+    _playwright = None
+
 __all__ = ["BrowserUser", "measure"]
 
 KINDS = ("chromium", "firefox", "webkit")
@@ -48,10 +53,8 @@ class BrowserUser(User):
         super().__init__(environment)
         if self.browser_type not in KINDS:
             raise exception.StopTest(f"browser_type={self.browser_type!r}: it is one of {', '.join(KINDS)}")
-        try:
-            import playwright.async_api  # noqa: F401
-        except ImportError:
-            raise exception.StopTest(_INSTALL) from None
+        if _playwright is None:
+            raise exception.StopTest(_INSTALL)
         self.browser = self.browser_context = self.page = self._view = None
 
     async def new_page(self):
