@@ -3,9 +3,10 @@
 
 import json
 import textwrap
+import urllib.request
 
 import pytest
-from harness import CLIENTS, locustfile, run_katydid, run_script, target
+from harness import CLIENTS, get_json, katydid, locustfile, run_katydid, run_script, target, wait_for
 
 PRELUDE = """
 import asyncio, sys, threading, time
@@ -569,6 +570,31 @@ def test_a_task_that_outlives_the_stop_timeout_is_cancelled(tmp_path):
     """
     run, _ = run_file(tmp_path, text, "-u", 3, "-r", 3, "-t", 1, "--stop-timeout", 1)
     assert run.code == 0 and run.stderr.count("cleaned up") == 3, run.describe()
+
+
+def test_a_user_with_coroutines_is_tried(tmp_path):
+    """By the page's Try: what its coroutine logs and sends is the trial's."""
+    text = """
+    import asyncio, logging
+    from locust import HttpUser, task
+    class Visitor(HttpUser):
+        async def on_start(self):
+            await asyncio.sleep(0.01)
+            logging.info("it begins")
+        @task
+        async def work(self):
+            await asyncio.sleep(0.01)
+            self.client.get("/json")
+    """
+    with target() as server, locustfile(text) as path, katydid("-f", path, "--web-port", "0", "-H", server.url) as master:
+        url = master.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
+        wait_for(lambda: get_json(f"{url}/api/v1/script"), "the locustfile")
+        request = urllib.request.Request(f"{url}/api/v1/try", data=b'{"user_class": "Visitor"}',
+                                         headers={"Content-Type": "application/json", "X-Katydid": "1"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            told = json.loads(answer.read())
+    assert told["ok"] and told["exception"] is None and told["task"] == "work", told
+    assert [line[3] for line in told["logs"]] == ["it begins"] and [each["name"] for each in told["requests"]] == ["/json"], told
 
 
 def test_plain_users_bring_no_asyncio(tmp_path):
