@@ -261,11 +261,12 @@ threaded: $(O)/katydid $(UNIT_B) $(SUPPORT) $(VENVS)
 	@$(call SUITES,unit)
 	@$(call SUITES,integration --only '$(or $(T),$(MASTERS))')
 # What --out writes to, but for what Debian has. Built once; Go is told where its own things are by its own variables.
-STORES := github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics@v1.136.23 github.com/prometheus/statsd_exporter@v0.31.0
+# Of Prometheus (0.316 is its 3.16) without service discoveries, which are most of its code.
+STORES := github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics@v1.136.23 github.com/prometheus/statsd_exporter@v0.31.0 github.com/prometheus/prometheus/cmd/prometheus@v0.316.0
 STORES_STAMP := build/stores/.stamp-$(shell echo '$(STORES)' | cksum | cut -d' ' -f1)
 $(STORES_STAMP):
 	@mkdir -p $(@D); command -v go >/dev/null || { echo 'make outputs-test: Go is missing (1.26 or later)'; exit 1; }
-	$(Q)for m in $(STORES); do echo "  GO    $$m"; GOBIN=$(CURDIR)/$(@D) GOTOOLCHAIN=local nice go install $$m || exit 1; done; touch $@
+	$(Q)for m in $(STORES); do echo "  GO    $$m"; GOBIN=$(CURDIR)/$(@D) GOTOOLCHAIN=local nice go install -tags remove_all_sd $$m || exit 1; done; touch $@
 # ... and a collector of OpenTelemetry.
 COLLECTOR_STAMP := build/stores/.stamp-$(shell cksum < tests/stores/collector.yaml | cut -d' ' -f1)
 $(COLLECTOR_STAMP): tests/stores/collector.yaml

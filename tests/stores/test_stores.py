@@ -60,11 +60,11 @@ def filled(query, **variables):
 
 
 @contextmanager
-def prometheus(folder, scraped=None):
+def prometheus(folder, scraped=None, program="/usr/bin/prometheus", **more):
     port = free_port()
-    jobs = [{"job_name": "katydid", "scrape_interval": "1s", "static_configs": [{"targets": [scraped]}]}] if scraped else []
+    jobs = [{"job_name": "katydid", "scrape_interval": "1s", "static_configs": [{"targets": [scraped]}], **more}] if scraped else []
     (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": jobs}))
-    with Process(["/usr/bin/prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"]):
+    with Process([program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"]):
         is_there(f"http://127.0.0.1:{port}/-/ready")
         yield f"http://127.0.0.1:{port}"
 
@@ -78,9 +78,9 @@ def victoria(folder):
         yield f"http://127.0.0.1:{port}", graphite
 
 
-def of_promql(url, query):
+def of_promql(url, query, at=None):
     """{name: value}"""
-    found = ask(f"{url}/api/v1/query", query=query, time=time.time() + 5)["data"]["result"]
+    found = ask(f"{url}/api/v1/query", query=query, time=at or time.time() + 5)["data"]["result"]
     return {one["metric"]["name"]: round(float(one["value"][1])) for one in found}
 
 
@@ -106,6 +106,43 @@ def test_prometheus_is_written_to(how, tmp_path):
         assert of_promql(url, "last_over_time(katydid_requests_total[10m])") == rows
         assert of_promql(url, 'last_over_time(katydid_request_duration_seconds_bucket{le="+Inf"}[10m])') == rows
         assert of_promql(url, "katydid_requests_total") == {}, "what is over is marked"
+        check_panels(url, began)
+
+
+def check_native(url, folder, began):
+    """Counts are those of the target, quantiles within a bucket (9 %); and the panels find them."""
+    summary = json.loads((folder / "s.json").read_text())
+    rows = {row["name"]: row for row in summary["rows"]}
+    at = "last_over_time(katydid_request_duration_seconds[10m])"
+    assert of_promql(url, f"histogram_count({at})") == {name: row["requests"] for name, row in rows.items()}
+    for share in (0.5, 0.95, 0.99):
+        for one in ask(f"{url}/api/v1/query", query=f"histogram_quantile({share}, {at})", time=time.time() + 5)["data"]["result"]:
+            value = rows[one["metric"]["name"]]["percentiles"][f"{100 * share:g}"]
+            assert abs(float(one["value"][1]) * 1000 - value) <= 0.1 * value, (share, one, value)
+    check_panels(url, began)
+
+
+@pytest.mark.parametrize("version", ["auto", "1"])
+def test_the_newest_prometheus_takes_native_histograms(version, tmp_path):
+    began = time.time()
+    with prometheus(tmp_path, program=BUILT / "prometheus") as url:
+        rows = run_for(15, tmp_path, f"remote-write={url}/api/v1/write,trend=native,version={version},interval=1s")
+        assert of_promql(url, "last_over_time(katydid_requests_total[10m])") == rows
+        check_native(url, tmp_path, began)
+        assert of_promql(url, "katydid_requests_total") == of_promql(url, "histogram_count(katydid_request_duration_seconds)") == {}, "what is over is marked"
+
+
+def test_the_newest_prometheus_scrapes_native_histograms(tmp_path):
+    port = free_port()
+    with prometheus(tmp_path, f"127.0.0.1:{port}", BUILT / "prometheus", scrape_native_histograms=True) as url, target() as shop, locustfile(USER) as file, \
+            katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path):
+        began = time.time()
+        wait_for(lambda: set(of_promql(url, "rate(katydid_requests_total[10s]) > 0")) == NAMES, "rates of every name")
+        wait_for(lambda: time.time() > began + 15, "a window of the panels")
+        at = time.time() - 2  # both are of one scrape
+        counts = of_promql(url, "histogram_count(katydid_request_duration_seconds)", at)
+        assert set(counts) == NAMES and counts == of_promql(url, "katydid_requests_total", at)
+        assert all(float(one["value"][1]) > 0 for one in ask(f"{url}/api/v1/query", query="histogram_quantile(0.95, rate(katydid_request_duration_seconds[10s]))", time=at)["data"]["result"])
         check_panels(url, began)
 
 
