@@ -376,7 +376,9 @@ class Runner:
         is_ending = {user.greenlet for user in users if user._has_ended_test}  # perhaps in on_stop
         while left:
             kill_in_slices(greenlet for greenlet in left if greenlet not in is_ending)
-            gevent.joinall(left, timeout=_LAST_WAIT_S)
+            gevent.sleep(0)  # who links to them hears of it
+            left = [greenlet for greenlet in left if not greenlet.ready()]
+            gevent.joinall(left, timeout=_LAST_WAIT_S)  # which takes a switch for each that it is given
             is_ending.clear()
             left = [greenlet for greenlet in left if not greenlet.ready()]
             if left:
