@@ -366,6 +366,28 @@ assert logging.config and logging.handlers and locust.main.version
     assert run.code == 42, run.describe()
 
 
+def test_a_start_reads_only_what_the_test_needs():
+    with locustfile("""
+        import logging, sys
+        from locust import User, task
+        UNREAD = {"logging.config": "dictConfig", "http.server": "HTTPServer", "chardet": "detect", "charset_normalizer": "detect", "idna": "encode"}
+        class Idle(User):
+            def on_start(self):
+                read = [name for name, word in UNREAD.items() if name in sys.modules and word in vars(sys.modules[name])]
+                absent = ("locust.web", "locust._web_host", "locust._try", "flask", "pytest", "pkg_resources", "webbrowser", "tomllib", "gevent.libev.corecext")
+                print("read:", read + [name for name in absent if name in sys.modules])
+                import http.server, idna
+                from requests.compat import chardet as detector
+                print("works:", logging.config.dictConfig.__name__, http.server.HTTPServer.__name__, idna.encode("a\u00e9.test"), detector.detect(b"abc")["encoding"].lower())
+            @task
+            def end(self):
+                self.environment.runner.quit()
+    """) as file:
+        run = run_katydid("-f", file, "--headless", "-u", 1)
+    assert "read: []\n" in run.stdout, run.describe()
+    assert "works: dictConfig HTTPServer b'xn--a-bga.test' ascii" in run.stdout, run.describe()
+
+
 def test_install_and_uninstall(tmp_path):
     command = [sys.executable, str(ROOT / "worker" / "install.py")]
     so = next(LIBRARY.glob("_katydid*.so"))
