@@ -100,6 +100,24 @@ def test_a_locustfile_sees_the_words_that_were_typed(locust, folder, more):
     assert seen == [f"WORDS {[str(locust), *words]}"] * (3 if more else 1), seen
 
 
+def test_processes_are_the_workers_that_are_expected(locust, folder):
+    (folder / "expect.py").write_text("""
+from locust import User, events, task
+@events.test_start.add_listener
+def tell(environment, **_):
+    options = environment.parsed_options
+    print("EXPECTED", type(environment.runner).__name__, options.expect_workers, options.processes, flush=True)
+class One(User):
+    wait_time = lambda self: 9
+    @task
+    def t(self): pass
+""")
+    process = run(locust, "-f", "expect.py", "--headless", "-t", "1s", "--processes", "2", cwd=folder)
+    assert process.code == 0, process.describe()
+    assert sorted(line.split(None, 1)[1].rstrip() for line in process.out if line.startswith("EXPECTED")) == [
+        "MasterRunner 2 2", "WorkerRunner 2 2", "WorkerRunner 2 2"]
+
+
 @pytest.mark.parametrize("arguments", [
     ["-f", "nowhere.py"], ["-f", "empty.py", "--headless"], ["-f", "broken.py"], ["-f", "good.py", "--headless", "Nobody"],
     ["-f", "good.py", "--master", "--worker"], ["-f", "good.py", "--processes", "2", "--master"], ["-f", "good.py", "--autoquit", "3"],

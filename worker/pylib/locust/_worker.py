@@ -190,6 +190,10 @@ def _run(config):
     if is_locust and _is_far(config):
         main_logger.info("Starting Locust %s%s", __version__,
                          ", OpenTelemetry enabled" if opentelemetry.is_enabled else "")
+    if parsed.processes:
+        parsed.processes = os.cpu_count() if parsed.processes < 0 else parsed.processes
+    if config["role"] == "script-host" and parsed.processes:
+        parsed.expect_workers = parsed.processes  # by which scripts deal out what they have
     if config["role"] == "worker" and parsed.processes:
         _drop_masters_options(parsed)
     node = _make_node(config, environment, custom)
