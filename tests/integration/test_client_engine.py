@@ -231,6 +231,11 @@ def test_fast_odds_and_ends(run):
         assert list(f.iter_lines("/stream/3")) == ["line 0", "line 1", "line 2"]
         r = f.get("/gzip", stream=True)
         assert b"compressed" in r.read()
+        for more in {}, {"timeout": 60}:  # in C, and in Python
+            f.max_redirects = 2
+            r = f.get("/redirect/5", **more)
+            assert str(r.error) == f"URL {URL}/redirect/5: Redirection limit reached (2)", r.error
+        f.max_redirects = 30
         r = f.get("/bytes/5000", stream=True)
         assert sum(len(c) for c in r.iter_content(512)) == 5000
         r = f.get("/bytes/5000", stream=True)

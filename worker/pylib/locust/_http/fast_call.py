@@ -99,8 +99,8 @@ def fast_redirect_failed(response):
     return blank
 
 
-def redirect_limit(response, most):
-    return RetriesExceeded(response.url, f"Redirection limit reached ({most})")
+def redirect_limit(first, most):
+    return RetriesExceeded(first.url, f"Redirection limit reached ({most})")
 
 
 def _chain_error(response, error):
@@ -286,7 +286,7 @@ class _Chain:
             response._release()
             history.append(response)
             if len(history) > most:
-                return _chain_error(response, redirect_limit(response, most))
+                return _chain_error(response, redirect_limit(history[0], most))
             parts = fast_redirect(response, self.session)
             if isinstance(parts, Exception):
                 return _chain_error(response, parts)

@@ -119,7 +119,7 @@ def ca_file(verify, cert):
 
 def too_many_redirects(response, most):
     if isinstance(response._session, fast.FastHttpSession):
-        return redirect_limit(response, most)
+        return redirect_limit((response.history or [response])[0], most)
     return plain.too_many_redirects(response, most)
 
 
