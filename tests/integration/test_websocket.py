@@ -200,6 +200,26 @@ def test_handshakes_that_fail(run):
     """)
 
 
+def test_options_that_mean_nothing(run):
+    run("""
+        someone = user(RAW)
+        seconds = "timeout", "connect_timeout", "close_timeout", "ping_interval", "ping_timeout"
+        bytes_ = "max_message_size", "max_waiting"
+        for name in seconds:
+            for value in -1, float("nan"):
+                raises(ValueError, lambda: someone.ws.connect("/echo", **{name: value}), name, repr(value))
+            for value in "5", True, [1]:
+                raises(TypeError, lambda: someone.ws.connect("/echo", **{name: value}), name, repr(value))
+        for name in bytes_:
+            raises(ValueError, lambda: someone.ws.connect("/echo", **{name: 0}), name)
+            raises(TypeError, lambda: someone.ws.connect("/echo", **{name: 1.5}), name)
+        raises(ValueError, lambda: someone.ws.connect("/echo", max_redirects=-1), "max_redirects")
+        assert not rows() and "/echo" not in log(), "nobody was asked"
+        with someone.ws.connect("/echo", timeout=None, close_timeout=None, ping_interval=None, ping_timeout=0, max_message_size=5) as ws:
+            assert ws.request("hello") == "hello"
+    """)
+
+
 def test_redirects_cookies_and_passwords(run):
     run("""
         for cls in WebSocketUser, FastHttpUser:

@@ -2,6 +2,8 @@
 """Names of WebSocket clients: exceptions, codes, frames. They are those of the package websocket-client, so that
 scripts that were written for it find what they look for."""
 
+import sys
+
 
 class WebSocketException(Exception):
     """Whatever goes wrong with a WebSocket."""
@@ -93,6 +95,24 @@ def check_match(match):
 def check_subprotocols(subprotocols):
     if isinstance(subprotocols, str):
         raise TypeError(f"subprotocols is a list, not {subprotocols!r}: [{subprotocols!r}]")
+
+
+def check_seconds(**given):
+    for name, value in given.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} is a number of seconds, not {value!r}")
+        if not value >= 0:
+            raise ValueError(f"{name} is a number of seconds, from 0 up, not {value!r}")
+
+
+def check_numbers(least, **given):
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} is a whole number, not {value!r}")
+        if not least <= value <= sys.maxsize // 4:
+            raise ValueError(f"{name} is a whole number, from {least} up, not {value!r}")
 
 
 EXCEPTIONS = [name for name in dir() if name.endswith("Exception") and name.startswith("WebSocket")]

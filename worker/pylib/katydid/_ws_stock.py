@@ -103,6 +103,7 @@ def connect(user, url="", *, name=None, headers=None, subprotocols=None, timeout
     if websocket is None:
         raise RuntimeError("WebSocketUser needs the package websocket-client under stock Locust: pip install websocket-client")
     _ws_names.check_subprotocols(subprotocols)
+    _ws_names.check_seconds(timeout=timeout, connect_timeout=connect_timeout)
     name, began, full = name or url or "/", perf_counter(), _url(user, url)
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in getattr(user.client, "cookies", ()))
     socket = WebSocket()

@@ -20,7 +20,7 @@ from requests.utils import default_headers
 
 from . import _ws_handshake as handshake
 from ._ws_messages import Messages
-from ._ws_names import WebSocketException, check_match, check_subprotocols
+from ._ws_names import WebSocketException, check_match, check_numbers, check_seconds, check_subprotocols
 from ._ws_socket import Socket
 
 DEFAULT_HEADERS = dict(default_headers())
@@ -183,6 +183,10 @@ def connect(user, url="", *, name=None, subprotocols=None, headers=None, cookies
     if compression not in (None, False, True, "deflate"):
         raise ValueError(f"compression is 'deflate' or None, not {compression!r}")
     check_subprotocols(subprotocols)
+    check_seconds(timeout=timeout, connect_timeout=connect_timeout, close_timeout=close_timeout, ping_interval=ping_interval,
+                  ping_timeout=ping_timeout)
+    check_numbers(1, max_message_size=max_message_size, max_waiting=max_waiting)
+    check_numbers(0, max_redirects=max_redirects or 0)
     session = user.client
     name = name or url or "/"
     label = f"connect {name}"
@@ -208,7 +212,8 @@ def connect(user, url="", *, name=None, subprotocols=None, headers=None, cookies
     if failure is not None:
         raise failure
     socket.url = handshake.ws_form(response.url)
-    socket._open(response, max_message=max_message_size, max_waiting=max_waiting, close_timeout=close_timeout,
+    socket._open(response, max_message=max_message_size, max_waiting=max_waiting,
+                 close_timeout=1 if close_timeout is None else close_timeout,
                  ping_interval=ping_interval or 0, ping_timeout=ping_timeout or 0, deflate=socket._handshake.deflate)
     known = [one for one in user.__dict__.get("_sockets", ()) if one() is not None]
     user._sockets = [*known, ref(socket)]
