@@ -2,6 +2,7 @@
 """The examples in locustfiles/protocols against real servers. Ten users whose server takes 50 ms for an answer wait for
 longer, all together, than the run lasts: nobody holds up the others."""
 
+import csv
 import json
 import sys
 
@@ -81,6 +82,15 @@ def test_graphql(tmp_path):
     with Process([sys.executable, ROOT / "tests" / "support" / "graphql_server.py"]) as server:
         of = run_example("graphql_heroes", tmp_path, "-H", f"http://127.0.0.1:{server.wait_line(r'^([0-9]+)$').group(1)}")
     assert int(of("Hero")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
+
+
+def test_graphql_subscriptions(tmp_path):
+    with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "graphql_live.py"]) as server:
+        of = run_example("graphql_prices", tmp_path, "-H", f"http://127.0.0.1:{json.loads(server.wait_line(r'^{.*}$').group(0))['ws']}")
+    assert int(of("request init both")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
+    with open(tmp_path / "out_stats.csv", newline="") as file:
+        told = {row["Name"] for row in csv.DictReader(file) if row["Type"] == "GraphQL next" and int(row["Request Count"]) > 0}
+    assert told == {"Ticks", "short", "long"}
 
 
 def test_unix_sockets(tmp_path):

@@ -155,6 +155,12 @@ def graphql():
 
 
 @contextmanager
+def prices():
+    with server([CLIENTS / "bin" / "python", "-u", SUPPORT / "graphql_live.py"], r'"ws": (\d+)') as port:
+        yield f"a GraphQL server on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {}
+
+
+@contextmanager
 def unix_socket():
     """A server on a Unix socket; the example finds it by the escaped path."""
     with tempfile.TemporaryDirectory() as folder:
@@ -168,6 +174,7 @@ SERVERS = {
     "protocols/browser_shop": pages,
     "protocols/unix_socket": unix_socket,
     "protocols/graphql_heroes": graphql,
+    "protocols/graphql_prices": prices,
     "protocols/sse_ticker": streams,
     "protocols/llm_chat": streams,
     "protocols/http2": http2,

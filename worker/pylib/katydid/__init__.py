@@ -8,6 +8,7 @@ The same import works under stock Locust, where it fires ordinary request events
 from . import _rendezvous, data, metrics  # the first gives users their rendezvous
 from ._backend import check, group, setup, teardown
 from ._graphql import GraphQLError, GraphQLResponse, graphql, graphql_batch
+from ._graphql_live import Subscription, graphql_socket, graphql_subscribe
 from ._sse import EventStream, StreamError, sse
 
 __all__ = [
@@ -15,10 +16,13 @@ __all__ = [
     "GraphQLError",
     "GraphQLResponse",
     "StreamError",
+    "Subscription",
     "check",
     "data",
     "graphql",
     "graphql_batch",
+    "graphql_socket",
+    "graphql_subscribe",
     "group",
     "metrics",
     "setup",

@@ -45,7 +45,7 @@ class GraphQLResponse:
 
     def _judged(self, said, allow_partial):
         if self.errors and not (allow_partial and self.data is not None):
-            return GraphQLError(_text(self.errors[0]))
+            return GraphQLError(text_of(self.errors[0]))
         if said is None or not ("data" in said or self.errors):
             return GraphQLError("an answer that is none of GraphQL")
         return None
@@ -59,7 +59,7 @@ def _code(error):
     return extensions.get("code") if isinstance(extensions, dict) else None
 
 
-def _text(error):
+def text_of(error):
     if not isinstance(error, dict):
         return str(error)
     text, path = str(error.get("message") or "an error without a message"), error.get("path")
@@ -88,7 +88,7 @@ def _hash(document):
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _asked(query, variables, operation_name, extensions):
+def asked_of(query, variables, operation_name, extensions):
     """(name for the row, what is sent)."""
     document = _read(os.fspath(query)) if isinstance(query, os.PathLike) else query
     row, found = operation_of(document)
@@ -121,7 +121,7 @@ def graphql(client, query, variables=None, operation_name=None, name=None, url="
             persisted=False, method="POST", files=None, **options):
     """Asks one operation. query: a document, or the Path of a file with one. persisted: by its hash first. files: {"variables.file":
     what requests takes as a file}. Other keywords are those of a request."""
-    row, sent = _asked(query, variables, operation_name, extensions)
+    row, sent = asked_of(query, variables, operation_name, extensions)
     name = name or row
 
     def judge(response, said):
@@ -172,7 +172,7 @@ def _form(sent, files):
 
 def graphql_batch(client, operations, name=None, url="/graphql", allow_partial=False, **options):
     """Asks several operations, each a query or (query, variables[, operation_name]), in one request: a list of answers."""
-    asked = [_asked(*(one + (None,) * (3 - len(one)) if isinstance(one, tuple) else (one, None, None)), None) for one in operations]
+    asked = [asked_of(*(one + (None,) * (3 - len(one)) if isinstance(one, tuple) else (one, None, None)), None) for one in operations]
 
     def judge(response, said):
         if not isinstance(said, list) or len(said) != len(asked):  # errors of the whole; else nobody's answer
