@@ -276,6 +276,19 @@ $(COLLECTOR_STAMP): tests/stores/collector.yaml
 .PHONY: outputs-test
 outputs-test: all $(O)/support/target $(STORES_STAMP) $(COLLECTOR_STAMP) ## --out and the panels of docs/grafana with the stores themselves; not part of make test; T=pattern
 	@$(call SUITES,stores $(if $(T),--only '$(T)'))
+# Servers of others that are in no package of the system: ws and graphql-ws for Node, grpc-go.
+PEERS_STAMP := build/peers/.stamp-$(shell cat tests/peers/package-lock.json tests/peers/grpc/* | cksum | cut -d' ' -f1)
+$(PEERS_STAMP): tests/peers/package-lock.json $(wildcard tests/peers/grpc/*) | build/node/.stamp
+	@mkdir -p $(@D); command -v go >/dev/null || { echo 'make peers-test: Go is missing (1.26 or later)'; exit 1; }
+	@echo "  NPM   tests/peers"
+	$(Q)cp tests/peers/package.json tests/peers/package-lock.json $(@D) && cd $(@D) && \
+	  PATH=$(NODE_PATH):$$PATH npm ci --ignore-scripts --no-audit --no-fund --no-progress --no-update-notifier --loglevel=error >/dev/null
+	@echo "  GO    tests/peers/grpc"
+	$(Q)cd tests/peers/grpc && GOTOOLCHAIN=local nice go build -o $(CURDIR)/$(@D)/grpc . && touch $(CURDIR)/$@
+.PHONY: peers-test
+peers-test: all $(CLIENTS_STAMP) $(PEERS_STAMP) ## our clients with the servers ws, graphql-ws and grpc-go; not part of make test; T=pattern
+	@cp tests/peers/ws.mjs build/peers/
+	@$(call SUITES,peers $(if $(T),--only '$(T)'))
 # The Autobahn test suite's cases. The package is for Python 2: what it says is converted, what it runs on is tests/autobahn/server.py.
 AUTOBAHN := autobahntestsuite==25.10.1
 AUTOBAHN_STAMP := build/autobahn/.stamp-$(AUTOBAHN)

@@ -20,7 +20,7 @@ DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt
 
 help_like := $(or $(if $(MAKECMDGOALS),,no),$(if $(filter-out help clean uninstall docker-test,$(MAKECMDGOALS)),no))
 wants      = $(if $(filter $(1),$(MAKECMDGOALS)),$(2))
-groups    := build $(if $(filter 0,$(WEBUI)),,page) $(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots outputs-test,test) \
+groups    := build $(if $(filter 0,$(WEBUI)),,page) $(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots outputs-test peers-test,test) \
   $(call wants,test e2e ci bench screenshots,e2e) $(call wants,bench,bench) $(call wants,outputs-test,stores) $(call wants,lint tidy format fuzz ci,lint)
 empty     :=
 DEPS      := build/.deps-$(subst $(empty) ,-,$(strip $(groups)))

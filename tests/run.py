@@ -1,7 +1,7 @@
 """Runs the test suites named on the command line and ends with one line: "N passed, N failed".
 
 Suites: unit (cmocka programs in BUILD/unit), pylib and integration (pytest), webui (Vitest), e2e (Playwright
-in headless Chromium); stores (pytest, with those of others: make outputs-test). A suite that cannot even start counts as one failure, never as nothing.
+in headless Chromium); stores and peers (pytest, with those of others: make outputs-test, make peers-test). A suite that cannot even start counts as one failure, never as nothing.
 
 The short suites go side by side, and so do unit programs. Integration tests mostly wait: several files at a time run in
 processes of their own (pytest-xdist), and the tests marked `alone`, which measure, one by one afterwards. They and e2e show each test as it ends.
@@ -125,6 +125,11 @@ def stores(build, only):
     return passed, len(failed)
 
 
+def peers(build, only):
+    passed, failed = pytest_run(["tests/peers"], 1800, write, only)
+    return passed, len(failed)
+
+
 def types():
     """The page's types, as one test more."""
     code, output = run(["npm", "run", "--silent", "check"], 1200, cwd=ROOT / "webui")
@@ -190,6 +195,7 @@ SUITES = {
     "webui": vitest,
     "e2e": e2e,
     "stores": stores,
+    "peers": peers,
 }
 SIDE_BY_SIDE = ("unit", "pylib", "webui")
 
