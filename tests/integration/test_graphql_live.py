@@ -65,7 +65,7 @@ def test_results_come_one_by_one(run):
                 answers = list(ticks)
             assert [a.data["tick"] for a in answers] == [1, 2, 3, 4, 5] and all(a.ok for a in answers) and ticks.ok and ticks.count == 5
             times = [a.time for a in answers]
-            assert times[0] >= 0.019 and all(late - early > 0 for early, late in zip(times, times[1:])), times
+            assert times[0] >= 0.019 and all(late - early >= 0 for early, late in zip(times, times[1:])), times
             first, following = rows()["GraphQL first", "Ticks"], rows()["GraphQL next", "Ticks"]
             assert first["num_requests"] == i + 1 and first["min_response_time"] >= 19, first
             assert following["num_requests"] == 5 * (i + 1) and following["num_none_requests"] == 5 * (i + 1), following
