@@ -126,8 +126,11 @@ def python_table(table):
             lines += ["    (", f"        {title!r},", f"        {note!r},", "        ("]
             lines += [f"            {option!r}," for option in options]
             lines += ["        ),", "    ),"]
-    ours = [row["name"] for row in table if row["macro"] not in ("GROUP", "ACTION", "LEGACY") and not row["dest"] and "TYPED" not in marks_of(row)]
-    return "\n".join([*lines, ")", "", "# of the command katydid alone; they may stand in configuration files", f"OURS = {tuple(ours)!r}", ""])
+    own = [row for row in table if row["macro"] not in ("GROUP", "ACTION", "LEGACY") and not row["dest"]]
+    in_files = tuple(row["name"] for row in own if "TYPED" not in marks_of(row))
+    return "\n".join([*lines, ")", "", "# of the command katydid alone: those that may stand in configuration files", f"OURS = {in_files!r}",
+                      "# and of all of them the forms, and whether a value follows", "OUR_FORMS = (",
+                      *(f"    ({forms_of(row)!r}, {kind_of(row) != 'FLAG'})," for row in own), ")", ""])
 
 
 def groups(table):

@@ -200,7 +200,7 @@ bool keys_read_join(const char *text, struct keys_join *join, char **why)
     const bool is_good = keys_read_worker(key, &k, why);
     OPENSSL_cleanse(&k, sizeof k);
     if (is_good)
-        strcpy(join->key, key);
+        memcpy(join->key, key, strlen(key) + 1);
     return is_good;
 }
 

@@ -414,13 +414,9 @@ static const char *trouble_of(const struct link *l, int event, int value)
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
         return "has the key by which this worker knows it, but refuses the worker's own: get its "
                "line for workers anew, with: katydid keys join FILE";
-    if (l->has_key && event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
-        value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
-        return "has no keys, and this worker has one, so that it joins no other: start the master "
-               "with --keys FILE, or this worker without --join";
-    if (l->has_key)
-        return "does not have the key of this worker's --join: get the line for workers of that "
-               "master, with: katydid keys join FILE";
+    if (l->has_key) /* which of them, only one that is quick enough learns */
+        return "does not have the key of this worker's --join: it was started without --keys, or "
+               "with others; get the line for its workers with: katydid keys join FILE";
     if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
         return "takes only workers that have its key: give this worker --join LINE (on the "
                "master's machine, katydid keys join FILE prints it)";

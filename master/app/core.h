@@ -89,6 +89,8 @@ struct master {
     unsigned long file_limit;
     int worst_worker_code;           /* of processes that ended by themselves */
     bool is_auto;                    /* headless or autostart: the run starts by itself */
+    bool has_keys;                   /* the port for workers asks for them (--keys) */
+    uint64_t strangers;              /* turned away there, and told */
     void (*begin)(struct master *m); /* that run (master.c) */
 };
 

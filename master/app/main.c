@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "master/nodes/children.h"
 #include "master/app/custom_options.h"
+#include "master/app/keys_command.h"
 #include "common/run/exit_code.h"
 #include "master/app/master.h"
 #include "master/app/receivers.h"
@@ -92,6 +93,15 @@ static void open_standard_streams(void)
         close(fd);
 }
 
+/* A key is for nobody who lists processes; files and variables are better still. */
+static void hide_keys(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        for (char *key = strstr(argv[i], "katydid-"); key; key = strstr(key + 1, "katydid-"))
+            if (!strncmp(key, "katydid-join-", 13) || !strncmp(key, "katydid-master-", 15))
+                memset(key + 8, '*', strlen(key + 8));
+}
+
 int main(int argc, char **argv)
 {
     open_standard_streams();
@@ -99,8 +109,12 @@ int main(int argc, char **argv)
         return runs_command(argc, argv);
     if (merge_command_is(argc, argv))
         return merge_command(argc, argv);
+    if (keys_command_is(argc, argv))
+        return keys_command(argc, argv);
     struct options o;
     int code = custom_parse(&o, argc, argv);
+    if (o.worker)
+        hide_keys(argc, argv);
     if (code == 0)
         code = run(&o, argv);
     options_fini(&o);

@@ -12,10 +12,13 @@
 #include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
+#include "common/wire/keys.h"
 #include "master/app/descriptors.h"
+#include "master/app/keys_given.h"
 #include "master/app/repeat.h"
 #include "master/app/retry.h"
 #include "master/app/resolve.h"
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -77,19 +80,42 @@ static bool has_good_rate(struct master *m)
     return false;
 }
 
+static char *worker_address(const struct options *o, int port)
+{
+    const char *host = o->master_bind_host;
+    return sbuf_words(strchr(host, ':') && host[0] != '[' ? "tcp://[%s]:%d" : "tcp://%s:%d", host,
+                      port);
+}
+
+/* Our own processes come in by a door that other machines do not see. */
+static bool listen_with_keys(struct master *m, char **why)
+{
+    struct keys k;
+    if (!keys_given_master(m->o->keys, &k, why))
+        return false;
+    char *keyed = worker_address(m->o, m->o->master_bind_port);
+    char *open = m->o->allow_stock ? worker_address(m->o, m->o->allow_stock) : NULL;
+    const bool is_good = (!open || link_listen(m->nodes.link, open, NULL, why)) &&
+                         link_listen(m->nodes.link, keyed, &k, why);
+    free(keyed);
+    free(open);
+    return is_good;
+}
+
 static int bind_link(struct master *m)
 {
-    struct sbuf endpoint = {0};
     char *why = NULL;
-    const char *host = m->o->master_bind_host;
-    if (m->o->master && !processes_are_only_asked(m->o))
-        sbuf_addf(&endpoint, strchr(host, ':') && host[0] != '[' ? "tcp://[%s]:%d" : "tcp://%s:%d",
-                  host, m->o->master_bind_port);
-    else
-        sbuf_addf(&endpoint, "ipc://%s/link", m->nodes.children.folder);
-    m->nodes.link = link_bind(endpoint.data, &why);
-    sbuf_fini(&endpoint);
-    return m->nodes.link ? 0 : master_failure(EXIT_ADDRESS, why);
+    const bool is_far = m->o->master && !processes_are_only_asked(m->o);
+    m->has_keys = is_far && m->o->keys;
+    char *first = is_far && !m->has_keys ? worker_address(m->o, m->o->master_bind_port)
+                                         : sbuf_words("ipc://%s/link", m->nodes.children.folder);
+    m->nodes.link = link_bind(first, &why);
+    free(first);
+    if (!m->nodes.link)
+        return master_failure(EXIT_ADDRESS, why);
+    if (!m->has_keys || listen_with_keys(m, &why))
+        return 0;
+    return master_failure(strncmp(why, "--keys", 6) ? EXIT_ADDRESS : EXIT_USAGE, why);
 }
 
 /* ---- in the loop ---- */
@@ -132,19 +158,39 @@ static bool is_loopback(const char *endpoint)
            !strncmp(endpoint, "tcp://[::1]:", 12);
 }
 
-/* There is no password for workers: only the network keeps others out. */
 static void warn_of_open_port(const struct master *m)
 {
-    if (!m->o->master || is_loopback(link_endpoint(m->nodes.link)))
+    if (!m->o->master || m->o->insecure)
+        return;
+    if (m->has_keys && m->o->allow_stock)
+        log_warning(MAIN_LOGGER,
+                    "Port %d is open to workers without a key (--allow-stock): whoever reaches it "
+                    "can read the locustfile and the options, join as a worker and stop the test",
+                    m->o->allow_stock);
+    if (m->has_keys || is_loopback(link_endpoint(m->nodes.link)))
         return;
     const char *text =
-        "The port for workers is open to other machines: whoever reaches it can read "
-        "the locustfile and the options, join as a worker and stop the test. Keep it "
-        "in a network that you trust, or give --master-bind-host";
+        "THE PORT FOR WORKERS IS OPEN to other machines, without keys: whoever reaches it can read "
+        "the locustfile and the options, join as a worker and stop the test. Make keys with: "
+        "katydid keys new FILE, and give --keys FILE here and --join to the workers; or give "
+        "--master-bind-host, or --insecure for a network that you trust";
     if (m->o->is_locust) /* whose words are Locust's */
         log_debug(MAIN_LOGGER, "%s", text);
     else
         log_warning(MAIN_LOGGER, "%s", text);
+}
+
+/* Once a second at most. */
+static void tell_of_strangers(struct master *m)
+{
+    const uint64_t all = link_strangers(m->nodes.link);
+    if (all == m->strangers)
+        return;
+    log_warning(MAIN_LOGGER,
+                "%" PRIu64 " connection%s without this cluster's key turned away (%" PRIu64
+                " since the start): a worker of it needs --join",
+                all - m->strangers, all - m->strangers == 1 ? "" : "s", all);
+    m->strangers = all;
 }
 
 /* The locustfile is loaded: what follows could not be known before. */
@@ -280,6 +326,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     after_messages(m);
     absence_second(&m->nodes);
     inbox_second(&m->nodes);
+    tell_of_strangers(m);
     registry_second(&m->nodes);
     run_on(m, &(struct machine_event){.kind = ON_SECOND,
                                       .is_behind = inbox_is_behind(&m->nodes),

@@ -27,6 +27,8 @@ int processes_wanted(const struct options *o)
 static char *own_endpoint(const struct master *m)
 {
     struct sbuf endpoint = {0};
+    if (m->has_keys)
+        return sbuf_words("ipc://%s/link", m->nodes.children.folder);
     const char *bound = link_endpoint(m->nodes.link);
     const char *port = strrchr(bound, ':');
     const char *host = m->o->master_bind_host;

@@ -5,9 +5,10 @@
  * parent, passes signals on, and ends with the largest exit code; so it does for one worker as the
  * first process of a container. */
 #include "common/base/log.h"
-#include "common/base/sbuf.h"
+#include "common/run/exit_code.h"
 #include "master/nodes/children.h"
 #include "master/app/descriptors.h"
+#include "master/app/keys_given.h"
 #include "master/app/master.h"
 #include "master/options/options.h"
 #include <signal.h>
@@ -103,17 +104,20 @@ static int start_all(struct children *c, const struct child_config *config, int 
 int master_run_worker(const struct options *o)
 {
     struct children children;
-    struct sbuf endpoint = {0};
-    char *why = NULL;
-    if (children_open(&children, &why) != 0)
+    char *why = NULL, *endpoint = keys_given_endpoint(o, &why);
+    if (!endpoint) {
+        fail(why);
+        return exit_code_as(o->is_locust, EXIT_USAGE);
+    }
+    if (children_open(&children, &why) != 0) {
+        free(endpoint);
         return fail(why);
+    }
     files_raise_limit(FILES_ENOUGH);
-    bool is_v6 = strchr(o->master_host, ':') && o->master_host[0] != '[';
-    sbuf_addf(&endpoint, is_v6 ? "tcp://[%s]:%d" : "tcp://%s:%d", o->master_host, o->master_port);
     char *options = options_json(o);
     struct child_config config = {
         .role = "worker",
-        .endpoint = endpoint.data,
+        .endpoint = endpoint,
         .options_json = options,
         .o = o,
         .list = list_of(o),
@@ -128,7 +132,7 @@ int master_run_worker(const struct options *o)
     else
         fail(children_exec(&children, &config));
     free(options);
-    sbuf_fini(&endpoint);
+    free(endpoint);
     children_close(&children);
     return code;
 }

@@ -228,6 +228,14 @@ static PyObject *get_endpoint(PyObject *object, void *unused)
     return self->link ? PyUnicode_FromString(link_endpoint(self->link)) : Py_NewRef(Py_None);
 }
 
+static PyObject *get_trouble(PyObject *object, void *unused)
+{
+    struct py_link *self = (struct py_link *)object;
+    (void)unused;
+    const char *trouble = self->link ? link_trouble(self->link) : NULL;
+    return trouble ? PyUnicode_FromString(trouble) : Py_NewRef(Py_None);
+}
+
 #define WITH_KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))
 
 static PyMethodDef methods[] = {
@@ -245,7 +253,8 @@ static PyMethodDef server_methods[] = {
 };
 
 static PyGetSetDef getset[] = {
-    {"endpoint", get_endpoint, NULL, "the address, None once closed", NULL},
+    {"endpoint", get_endpoint, NULL, "the address, without a key; None once closed", NULL},
+    {"trouble", get_trouble, NULL, "why the master does not let us in, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

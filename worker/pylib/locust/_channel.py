@@ -18,5 +18,10 @@ class Channel:
     def recv(self):
         return Message.unserialize(self._link.recv())
 
+    @property
+    def trouble(self):
+        """Why the master and this worker do not come together, to put behind its address; or None."""
+        return self._link.trouble
+
     def close(self, linger_ms=0):
         self._link.close(linger_ms)

@@ -67,7 +67,7 @@ class Node(Silence):
         library has one, and leaves the last events of the process to the program."""
         self.runner = runner
         self.environment = runner.environment
-        self.endpoint = endpoint
+        self.endpoint = endpoint.partition("#")[0]  # without the key of --join
         self.id = node_id
         self.finished = AsyncResult()
         self.ends = Ends(None if channel is not None else self._end_process)

@@ -93,8 +93,12 @@ class Silence:
             self._say_ready()
         if now < complain_at:
             return complain_at
-        logger.error("cannot reach the master at %s: is it running, is --master-host right? "
-                     "trying again", self.endpoint)
+        trouble = getattr(self._link, "trouble", None)
+        if trouble:
+            logger.error("the master at %s %s; trying again", self.endpoint, trouble)
+        else:
+            logger.error("cannot reach the master at %s: is it running, is --master-host right? "
+                         "trying again", self.endpoint)
         return now + _COMPLAIN_EVERY_S
 
     def _gives_up(self):
@@ -104,8 +108,9 @@ class Silence:
         if not limit or time.monotonic() - since <= limit:
             return False
         if self._heard_at is None:
-            logger.error("Failed to connect to the Locust master: no answer from %s in %.0f s",
-                         self.endpoint, limit)
+            trouble = getattr(self._link, "trouble", None)
+            logger.error("Failed to connect to the Locust master: no answer from %s in %.0f s%s",
+                         self.endpoint, limit, f": it {trouble}" if trouble else "")
             self._exit_code = self.no_master_code
         else:
             logger.error("Didn't get heartbeat from master in over %.0fs", limit)

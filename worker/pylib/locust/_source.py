@@ -130,15 +130,19 @@ def from_master(endpoint, is_locust=True):
             if answer.ready():
                 return unpack(answer.get())
             if second in _WARN_AT_S:
-                where = "" if is_locust else f" at {endpoint}"
+                where = "" if is_locust else f" at {link.endpoint}"
                 print(f"Waiting to connect to master{where} to receive locustfile...",
                       file=sys.stderr, flush=True)
+                if link.trouble:
+                    print(f"the master at {link.endpoint} {link.trouble}", file=sys.stderr, flush=True)
+        why = f": is a master running at {link.endpoint}?"
+        if link.trouble:
+            why = f": the master at {link.endpoint} {link.trouble}"
     finally:
         answer.kill()
         link.close()
     raise Refusal(EXIT_NO_FILE, "Got no locustfile response from master, gave up after "
-                                f"{_DOWNLOAD_TIMEOUT_S}s",
-                  f": is a master running at {endpoint}?")
+                                f"{_DOWNLOAD_TIMEOUT_S}s", why)
 
 
 def unpack(message):

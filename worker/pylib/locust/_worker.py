@@ -408,7 +408,7 @@ def _make_node(config, environment, custom):
             HostedMasterRunner, options.master_bind_host, options.master_bind_port
         )
     else:
-        address, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        address, _, port = endpoint.partition("#")[0].removeprefix("tcp://").rpartition(":")
         runner = environment._create_runner(
             HostedWorkerRunner, address or endpoint, int(port) if port.isdigit() else 0
         )

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from . import _source
 from ._events import events
-from ._option_table import GROUPS, OURS
+from ._option_table import GROUPS, OUR_FORMS, OURS
 from ._version import __version__
 from .util.timespan import parse_timespan
 
@@ -157,7 +157,7 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
         return self._web_ui("is_multiple")
 
     def parse_known_args(self, args=None, namespace=None):
-        words = list(sys.argv[1:] if args is None else args)
+        words = self._typed() if args is None else list(args)
         given = self._named(words)
         before, unknown = self._environment_words(self._actions, given), []
         for setting in self._not_overridden(list(self._read_files(words)), given):
@@ -168,6 +168,14 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
                 unknown.append(f"{name}={','.join(setting['values'])}")
         namespace, rest = super().parse_known_args(before + words, namespace)
         return namespace, unknown + rest
+
+    def _typed(self):
+        """What was typed, without what the command katydid alone understands."""
+        ours = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        for forms, takes_value in OUR_FORMS:
+            if not any(form in self._option_string_actions for form in forms):
+                ours.add_argument(*forms, action="append" if takes_value else "store_true")
+        return ours.parse_known_args(sys.argv[1:])[1]
 
     def parse_args(self, args=None, namespace=None):
         namespace, unknown = self.parse_known_args(args, namespace)
