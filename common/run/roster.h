@@ -88,6 +88,7 @@ struct worker {
     double owes_since;   /* monotonic: when a stock worker said it stopped */
     char token[33];    /* what only the worker itself was told, to show that it is the one; or "" */
     bool has_shown;    /* that it knows it: from now on it must */
+    bool has_signed;   /* the same of its reports */
     bool is_reloading; /* was told to load the locustfile anew, and is not back */
     char epoch[64];
     uint64_t top_seq, seen; /* seen bit n: top_seq - n was counted */

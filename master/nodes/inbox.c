@@ -148,7 +148,8 @@ static bool ends_something(enum message_kind kind)
 
 static void from_worker(struct nodes *n, struct worker *w, const struct message *msg)
 {
-    if (ends_something(msg->kind) && !registry_knows(w, msg->token)) {
+    if ((ends_something(msg->kind) && !registry_knows(w, msg->token)) ||
+        (msg->kind == MESSAGE_STATS && !registry_counts(w, msg->token))) {
         stray(n);
         return;
     }

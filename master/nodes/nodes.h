@@ -174,6 +174,8 @@ void registry_ready(struct nodes *n, const char *node, const struct message_read
 void registry_heartbeat(struct nodes *n, const char *node, const struct message_heartbeat *h,
                         const char *token);
 bool registry_knows(struct worker *w, const char *token); /* whether the worker itself says it */
+/* The same of a report, which older workers show no token with. */
+bool registry_counts(struct worker *w, const char *token);
 void registry_stopped(struct nodes *n, struct worker *w);
 void registry_gone(struct nodes *n, const struct worker *w); /* tells the host */
 void registry_watch_cpu(struct nodes *n, struct worker *w);  /* it told what it used in this run */

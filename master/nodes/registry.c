@@ -44,7 +44,7 @@ static void give_token(const struct clock *clock, struct worker *w)
     clock->random(clock->arg, bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof bytes; i++)
         snprintf(w->token + 2 * i, 3, "%02x", bytes[i]);
-    w->has_shown = false;
+    w->has_shown = w->has_signed = false;
 }
 
 bool registry_knows(struct worker *w, const char *token)
@@ -52,6 +52,14 @@ bool registry_knows(struct worker *w, const char *token)
     bool is_right = token[0] && !strcmp(token, w->token);
     w->has_shown |= is_right;
     return is_right || !w->has_shown;
+}
+
+bool registry_counts(struct worker *w, const char *token)
+{
+    const bool is_right = token[0] && !strcmp(token, w->token);
+    w->has_shown |= is_right;
+    w->has_signed |= is_right;
+    return is_right || !w->has_signed;
 }
 
 void registry_ready(struct nodes *n, const char *node, const struct message_ready *r)

@@ -184,6 +184,7 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->throttled = fmax(health_of(health, "throttled", 0), 0);
     s->starved = health_of(health, "starved", -1);
     s->late_starts = fmax(health_of(health, "late_starts", 0), 0);
+    proto_copy(proto_get(own, "token"), m->token, sizeof m->token);
     parse_told(proto_get(own, "scenarios"), s);
     parse_journals(proto_get(own, "journals"), &s->journals);
     const msgpack_object *run = proto_get(own, "run");

@@ -8,6 +8,7 @@ import time
 
 import msgpack
 import zmq
+from fake_worker import FakeWorker
 from harness import KATYDID, Process, children, csv_row, free_port, get_json, katydid, locustfile, signal, target, wait_for
 from hosts import Net
 
@@ -154,6 +155,24 @@ def test_nobody_else_ends_a_worker_in_its_name():
             assert boss.wait() == 0, boss.describe()
             assert one.wait(90) == 0, one.describe()
             assert boss.stderr.count("quit. ") <= 1, boss.describe()
+
+
+def test_nobody_else_reports_in_the_name_of_a_worker():
+    port, web = free_port(), free_port()
+    with target() as server, locustfile(FILE) as file:
+        with master(file, server, port, "--web-port", web, "--autostart", "-u", 5, "-r", 5) as boss, worker(file, port) as one:
+            wait_for(lambda: list(user_counts(web).values()) == [5], "the users")
+            wait_for(lambda: reported_so_far(web) > 0, "a report, with which it has shown who it is")
+            with FakeWorker(port, node_id=list(user_counts(web))[0]) as thief:
+                run = get_json(f"http://127.0.0.1:{web}/api/v1/state")["run"]
+                for _ in range(20):
+                    thief.report(1_000_000, run=run)
+                one.wait_line("The users go on")
+            assert reported_so_far(web) < 1_000_000
+            boss.signal(signal.SIGINT)
+            assert boss.wait() == 0, boss.describe()
+            assert one.wait(90) == 0, one.describe()
+            assert sum(int(n) for n in re.findall(r"Aggregated +(\d+)", boss.stdout + boss.stderr)[-1:]) < 1_000_000, boss.describe()
 
 
 def test_a_worker_whose_master_is_gone_ends_when_it_was_told_to():

@@ -181,6 +181,8 @@ class Node(Silence):
         self._say_ready()
 
     def send(self, kind, data=None, node_id=None):
+        if kind == "stats" and "katydid" in data and self._proof():
+            data = {**data, "katydid": {**data["katydid"], **self._proof()}}
         message = Message(kind, data, node_id or self.id)
         if self._link is None and self._unsent is not None:
             self._unsent.append(message)
