@@ -385,6 +385,8 @@ uninstall: ## remove what install put there
 	rm -rf $(LIB) $(SHARE)/doc/katydid
 	$(Q)$(PYTHON) worker/install.py tidy '$(PREFIX)' '$(DESTDIR)'
 
+-include packaging/packaging.mk # not in an image
+
 -include $(shell find $(O)/obj $(O)/unit $(O)/support $(O)/bench -name '*.d' 2>/dev/null)
 
 .PHONY: clean help

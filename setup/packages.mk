@@ -16,12 +16,13 @@ DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest pyt
 DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|libnss3 chromium|fonts-dejavu-core) # or browser.sh
 DEPS_bench := wrk nghttp2-client nginx-light python3-venv
 DEPS_stores := prometheus influxdb graphite-carbon
+DEPS_deb   := dpkg-dev
 DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
 
 help_like := $(or $(if $(MAKECMDGOALS),,no),$(if $(filter-out help clean uninstall docker-test,$(MAKECMDGOALS)),no))
 wants      = $(if $(filter $(1),$(MAKECMDGOALS)),$(2))
 groups    := build $(if $(filter 0,$(WEBUI)),,page) $(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots outputs-test peers-test,test) \
-  $(call wants,test e2e ci bench screenshots,e2e) $(call wants,bench,bench) $(call wants,outputs-test,stores) $(call wants,lint tidy format fuzz ci,lint)
+  $(call wants,test e2e ci bench screenshots,e2e) $(call wants,bench,bench) $(call wants,deb,deb) $(call wants,outputs-test,stores) $(call wants,lint tidy format fuzz ci,lint)
 empty     :=
 DEPS      := build/.deps-$(subst $(empty) ,-,$(strip $(groups)))
 ifneq ($(help_like),)
