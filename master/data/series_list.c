@@ -239,7 +239,8 @@ const struct series_said *series_row_latest(const struct series_row *row)
 {
     const struct series_said *latest = NULL;
     for (size_t i = 0; i < row->said_count; i++)
-        if (!latest || row->said[i].at >= latest->at)
+        if (!latest || row->said[i].at > latest->at ||
+            (row->said[i].at == latest->at && row->said[i].value == row->last))
             latest = &row->said[i];
     return latest;
 }
