@@ -12,10 +12,10 @@
 #define FULL 0.001 /* of all requests; less is not blown up to look like a difference */
 
 struct heat {
-    double low, high; /* logarithms of microseconds: the edges */
-    int64_t column_s;
-    int64_t since; /* of the run that is added */
-    double share;  /* that one of its requests is, with the sign of its side */
+    double low, high;          /* logarithms of microseconds: the edges */
+    int64_t column_s, columns; /* that the longer run has */
+    int64_t since;             /* of the run that is added */
+    double share;              /* that one of its requests is, with the sign of its side */
     size_t column;
     uint32_t step;
     double cells[COLUMNS][ROWS];
@@ -33,7 +33,7 @@ static void add_step(void *arg, const struct timeline_step *s)
 {
     struct heat *h = arg;
     const int64_t column = (s->second + h->step / 2 - h->since) / h->column_s;
-    h->column = column <= 0 ? 0 : column >= COLUMNS ? COLUMNS - 1 : (size_t)column;
+    h->column = column <= 0 ? 0 : column >= h->columns ? (size_t)h->columns - 1 : (size_t)column;
     hist_each(&s->sum->hist, add_bucket, h);
 }
 
@@ -54,6 +54,7 @@ static void set_steps(struct heat *h, const struct timeline_snap *a, const struc
     h->step = ask_of(a, h->step).step;
     h->step = ask_of(b, h->step).step;
     h->column_s = (column + h->step - 1) / h->step * h->step;
+    h->columns = (longest + h->column_s - 1) / h->column_s;
 }
 
 static void add_run(struct heat *h, const struct contrast_run *run, double sign)
@@ -128,8 +129,8 @@ void sheet_add_heat(struct sbuf *out, const struct sheet_side *before,
     add_run(&h, x, -1);
     add_run(&h, y, 1);
     const double most = most_of(&h);
-    const struct axes axes = {0, COLUMNS * (double)h.column_s, exp(h.low) / 1e3, exp(h.high) / 1e3,
-                              true};
+    const struct axes axes = {0, (double)(h.columns * h.column_s), exp(h.low) / 1e3,
+                              exp(h.high) / 1e3, true};
     axes_begin(out, "Where the runs have more of their requests: filled, the later; hatched, the "
                     "earlier");
     sbuf_adds(out, "<defs><pattern id=\"hatch\" width=\"4\" height=\"4\" "
