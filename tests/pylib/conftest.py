@@ -38,6 +38,7 @@ class FakeLink:
     """Records what is sent; recv() waits for what a test puts into `inbox`."""
 
     made = []
+    trouble = None
 
     def __init__(self, endpoint, identity):
         from gevent.queue import Queue
