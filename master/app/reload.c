@@ -88,8 +88,7 @@ static void tell_to_restart(struct master *m, const char *node)
 static void restart_process(struct master *m, struct worker *w)
 {
     tell_to_restart(m, w->id);
-    w->token[0] = 0; /* only the process that ends knows it */
-    w->has_shown = false;
+    registry_forget_token(w);
 }
 
 void reload_begin(struct master *m)

@@ -176,6 +176,7 @@ void registry_heartbeat(struct nodes *n, const char *node, const struct message_
 bool registry_knows(struct worker *w, const char *token); /* whether the worker itself says it */
 /* The same of a report, which older workers show no token with. */
 bool registry_counts(struct worker *w, const char *token);
+void registry_forget_token(struct worker *w); /* its process begins anew, and was told none */
 void registry_stopped(struct nodes *n, struct worker *w);
 void registry_gone(struct nodes *n, const struct worker *w); /* tells the host */
 void registry_watch_cpu(struct nodes *n, struct worker *w);  /* it told what it used in this run */

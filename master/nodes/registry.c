@@ -62,6 +62,12 @@ bool registry_counts(struct worker *w, const char *token)
     return is_right || !w->has_signed;
 }
 
+void registry_forget_token(struct worker *w)
+{
+    w->token[0] = 0;
+    w->has_shown = w->has_signed = false;
+}
+
 void registry_ready(struct nodes *n, const char *node, const struct message_ready *r)
 {
     if (!r->is_accepted) {
