@@ -324,6 +324,8 @@ def test_under_stock_locust(url, tmp_path):
                     assert len(list(stream)) == 2
                 with self.client.sse("/json", name=f"{name} json") as stream:
                     assert list(stream) == [] and not stream.ok
+                with self.client.sse("http://127.0.0.1:1/", name=f"{name} refused") as stream:
+                    assert list(stream) == [] and not stream.ok
                 with self.client.sse("/events?n=2&end&retry", name=f"{name} again", reconnect=True) as stream:
                     assert [e.id for e in stream.until(n=5)] == list("12345")
                 with self.client.sse("/events?n=1", name=f"{name} late") as stream:
@@ -351,5 +353,6 @@ def test_under_stock_locust(url, tmp_path):
     assert "Traceback" not in run.stderr and "AssertionError" not in run.stderr, run.stdout + run.stderr
     rows = {(row["method"], row["name"]): row for row in json.loads(run.stdout)}
     assert {key for key, row in rows.items() if row["num_failures"]} == {
-        ("SSE close", "Fast early"), ("SSE close", "Plain early"), ("SSE close", "Fast empty"), ("SSE close", "Plain empty"), ("SSE open", "Fast json"), ("SSE open", "Plain json")}
+        *(("SSE close", f"{user} {name}") for user in ("Fast", "Plain") for name in ("early", "empty")),
+        *(("SSE open", f"{user} {name}") for user in ("Fast", "Plain") for name in ("json", "refused"))}
     assert all(rows["SSE open", f"{name} again"]["num_requests"] >= 3 for name in ("Plain", "Fast"))

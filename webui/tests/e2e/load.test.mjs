@@ -121,9 +121,11 @@ test("the load is changed by hand, by keys too, and every browser shows what the
   await page.getByRole("button", { name: "Change the stages" }).click();
   await eventually(async () => (await scenario("jam")).level === 4, "the stages that were written");
   await row(page, "staff").getByRole("button", { name: "staff" }).click();
-  await row(page, "staff").getByRole("button", { name: "staff" }).press("b");
   const brake = page.getByRole("textbox", { name: "Throttle of staff, requests per second" });
-  await brake.and(page.locator(":focus")).waitFor();
+  await eventually(async () => {
+    await row(page, "staff").getByRole("button", { name: "staff" }).press("b"); // once its row is the chosen one
+    return brake.evaluate((box) => box === document.activeElement);
+  }, "the throttle to have the focus");
   await brake.fill("5");
   await page.keyboard.press("Enter");
   await eventually(async () => (await scenario("staff")).throttle === 5, "the throttle that was typed");

@@ -184,6 +184,8 @@ class Streams:
 
     @staticmethod
     def close(response):
+        if getattr(response, "raw", getattr(response, "_response", None)) is None:  # nobody answered
+            return None
         for way in ("close", "release"):
             if hasattr(response, way):
                 return getattr(response, way)()
