@@ -420,10 +420,15 @@ PyObject *record_raise_for_status(struct response *r, PyObject *unused)
 
 /* ---- events that come back ------------------------------------------------------------------ */
 
+static bool knows_event(PyObject *response)
+{
+    return PyObject_TypeCheck(response, response_type);
+}
+
 static bool measure_event(PyObject *response, uint64_t time_us, struct measures *measures)
 {
     struct response *r = (struct response *)response;
-    if (!PyObject_TypeCheck(response, response_type) || !r->is_unmeasured)
+    if (!r->is_unmeasured)
         return false;
     r->is_unmeasured = false;
     measure_response(r, time_us, measures);
@@ -434,7 +439,7 @@ static void name_event(PyObject *response, PyObject **user, PyObject **tags,
                        struct py_stats_request *q)
 {
     const struct response *r = (struct response *)response;
-    if (!PyObject_TypeCheck(response, response_type) || !r->session)
+    if (!r->session)
         return;
     *user = r->session->user;
     *tags = r->tags ? r->tags : *tags;
@@ -450,16 +455,16 @@ static void note_event(PyObject *response, const struct py_stats_request *q)
 
 static void trace_event(PyObject *response, const struct py_stats_request *q)
 {
-    if (PyObject_TypeCheck(response, response_type))
-        py_trace_note((struct response *)response, q);
+    py_trace_note((struct response *)response, q);
 }
 
 void record_hook_events(void)
 {
-    static const struct py_stats_hooks hooks = {.measure = measure_event,
-                                                .note = note_event,
-                                                .tags = name_event,
-                                                .trace = trace_event,
-                                                .forget = py_samples_forget};
+    static struct py_stats_hooks hooks = {.knows = knows_event,
+                                          .measure = measure_event,
+                                          .note = note_event,
+                                          .tags = name_event,
+                                          .trace = trace_event,
+                                          .forget = py_samples_forget};
     py_stats_hook(&hooks);
 }

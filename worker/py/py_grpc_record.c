@@ -21,7 +21,6 @@
 #include "worker/py/py_tags.h"
 
 static PyObject *kind, *kind_first; /* "grpc", "grpc first" */
-static struct py_stats_hooks others;
 
 PyObject *grpc_failure_text(const struct rpc *c)
 {
@@ -302,15 +301,13 @@ void grpc_count(enum grpc_counted what)
 
 /* ---- events that come back ------------------------------------------------------------------- */
 
-static bool is_call(PyObject *response)
+static bool knows_event(PyObject *response)
 {
     return Py_IS_TYPE(response, &grpc_call_type);
 }
 
 static bool measure_event(PyObject *response, uint64_t us, struct measures *measures)
 {
-    if (!is_call(response))
-        return others.measure && others.measure(response, us, measures);
     struct rpc *c = (struct rpc *)response;
     if (!c->is_unmeasured || !c->is_over)
         return false;
@@ -321,28 +318,20 @@ static bool measure_event(PyObject *response, uint64_t us, struct measures *meas
 
 static void note_event(PyObject *response, const struct py_stats_request *q)
 {
-    if (is_call(response))
-        keep_sample((struct rpc *)response, q);
-    else
-        others.note(response, q);
+    keep_sample((struct rpc *)response, q);
 }
 
 /* Of the first message of a stream, too, before the call is over. */
 static void trace_event(PyObject *response, const struct py_stats_request *q)
 {
-    if (!is_call(response))
-        others.trace(response, q);
-    else if (((struct rpc *)response)->is_recorded)
-        tell_span((struct rpc *)response, q->failure, q->failure_len, NULL);
+    struct rpc *c = (struct rpc *)response;
+    if (c->is_recorded)
+        tell_span(c, q->failure, q->failure_len, NULL);
 }
 
 static void name_event(PyObject *response, PyObject **user, PyObject **tags,
                        struct py_stats_request *q)
 {
-    if (!is_call(response)) {
-        others.tags(response, user, tags, q);
-        return;
-    }
     const struct rpc *c = (struct rpc *)response;
     *user = session_of(c)->user;
     *tags = c->tags ? c->tags : *tags;
@@ -357,11 +346,10 @@ void grpc_record_hook(void)
 {
     kind = PyUnicode_InternFromString("grpc");
     kind_first = PyUnicode_InternFromString("grpc first");
-    others = py_stats_hooked();
-    struct py_stats_hooks ours = others;
-    ours.measure = measure_event;
-    ours.note = note_event;
-    ours.tags = name_event;
-    ours.trace = trace_event;
-    py_stats_hook(&ours);
+    static struct py_stats_hooks hooks = {.knows = knows_event,
+                                          .measure = measure_event,
+                                          .note = note_event,
+                                          .tags = name_event,
+                                          .trace = trace_event};
+    py_stats_hook(&hooks);
 }

@@ -26,7 +26,7 @@
 #define MAX_BYTES (UINT64_C(1) << 50)
 
 static struct py_stats *the_default;
-static struct py_stats_hooks the_hooks;
+static struct py_stats_hooks *the_hooks; /* the newest first */
 
 /* The UTF-8 of any object that names something. keep is owned by the caller, NULL or not. */
 struct text {
@@ -245,13 +245,23 @@ struct event_of {
     PyObject *response, *tags;
 };
 
+/* Of the client whose response it is; NULL: of none of ours. */
+static const struct py_stats_hooks *hooks_of(PyObject *response)
+{
+    const struct py_stats_hooks *hooks = response ? the_hooks : NULL;
+    while (hooks && !hooks->knows(response))
+        hooks = hooks->next;
+    return hooks;
+}
+
 /* For who wants requests by their tags, or each of them. */
-static int note_tags(const struct py_stats *s, const struct event_of *of, PyObject *method,
-                     PyObject *name, struct py_stats_request *q)
+static int note_tags(const struct py_stats *s, const struct event_of *of,
+                     const struct py_stats_hooks *hooks, PyObject *method, PyObject *name,
+                     struct py_stats_request *q)
 {
     PyObject *user = NULL, *tags = of->tags;
-    if (of->response && the_hooks.tags)
-        the_hooks.tags(of->response, &user, &tags, q);
+    if (hooks)
+        hooks->tags(of->response, &user, &tags, q);
     const int rc = py_tags_wanted ? py_tags_note(user, tags, method, name, q) : 0;
     if (py_journal_wanted && rc == 0)
         py_journal_note(s, user, tags, method, name, q);
@@ -269,15 +279,16 @@ static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject
         return -1;
     q.failure = failure ? text.s : NULL;
     q.failure_len = (size_t)text.len;
-    if (of->response && the_hooks.measure && the_hooks.measure(of->response, q.time_us, &measures))
+    const struct py_stats_hooks *hooks = hooks_of(of->response);
+    if (hooks && hooks->measure(of->response, q.time_us, &measures))
         q.measures = &measures;
     int rc = py_stats_record(s, method, name, &q);
-    if (rc == 0 && (q.slow_row || q.new))
-        the_hooks.note(of->response, &q);
-    if (rc == 0 && __builtin_expect(py_trace_wanted, 0) && of->response && the_hooks.trace)
-        the_hooks.trace(of->response, &q);
+    if (rc == 0 && hooks && (q.slow_row || q.new))
+        hooks->note(of->response, &q);
+    if (rc == 0 && hooks && __builtin_expect(py_trace_wanted, 0))
+        hooks->trace(of->response, &q);
     if (rc == 0 && (py_tags_wanted || py_journal_wanted))
-        rc = note_tags(s, of, method, name, &q);
+        rc = note_tags(s, of, hooks, method, name, &q);
     text_done(&text);
     return rc;
 }
@@ -399,11 +410,18 @@ void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has)
     py_stats_settle(s);
 }
 
+static void tell_forget(void)
+{
+    for (const struct py_stats_hooks *h = the_hooks; h; h = h->next)
+        if (h->forget)
+            h->forget();
+}
+
 static void for_all(struct py_stats *s, void (*what)(struct stats *table, double now))
 {
     double now = clk_steady();
     if (s->has_unsent)
-        the_hooks.forget();
+        tell_forget();
     if (s->has_unsent || s == the_default)
         py_series_clear();
     what(&s->live, now);
@@ -543,7 +561,7 @@ static void dealloc(PyObject *self)
     struct py_stats *s = (struct py_stats *)self;
     cache_clear(s);
     if (s->has_unsent)
-        the_hooks.forget();
+        tell_forget();
     stats_fini(&s->live);
     stats_fini(&s->total);
     if (s->has_unsent)
@@ -587,14 +605,13 @@ PyTypeObject py_stats_type = {
     .tp_methods = methods,
 };
 
-void py_stats_hook(const struct py_stats_hooks *hooks)
+void py_stats_hook(struct py_stats_hooks *hooks)
 {
-    the_hooks = *hooks;
-}
-
-struct py_stats_hooks py_stats_hooked(void)
-{
-    return the_hooks;
+    for (const struct py_stats_hooks *h = the_hooks; h; h = h->next)
+        if (h == hooks)
+            return;
+    hooks->next = the_hooks;
+    the_hooks = hooks;
 }
 
 bool py_stats_is_reported(const struct py_stats *s)

@@ -43,8 +43,9 @@ struct py_stats_request {
     const struct failure *new; /* its failure, if the first of its kind since the report */
 };
 
-/* What the HTTP client adds when a request comes as an event. */
+/* What a client of ours adds when one of its requests comes as an event. */
 struct py_stats_hooks {
+    bool (*knows)(PyObject *response); /* whether it does; the rest is asked only of those */
     /* Whether the event's response has measures that nobody took yet; then they are in *more. */
     bool (*measure)(PyObject *response, uint64_t time_us, struct measures *more);
     void (*note)(PyObject *response, const struct py_stats_request *q); /* slow_row or new is set */
@@ -52,11 +53,10 @@ struct py_stats_hooks {
      * and exchange. */
     void (*tags)(PyObject *response, PyObject **user, PyObject **tags, struct py_stats_request *q);
     void (*trace)(PyObject *response, const struct py_stats_request *q); /* py_trace_wanted */
-    void (*forget)(void); /* rows of statistics that are reported start anew, or go */
+    void (*forget)(void); /* rows of statistics that are reported start anew, or go; or NULL */
+    struct py_stats_hooks *next; /* py_stats' own */
 };
-void py_stats_hook(const struct py_stats_hooks *hooks); /* copied; at start */
-struct py_stats_hooks py_stats_hooked(void); /* for who has another kind of response, and asks those
-                                                about the rest */
+void py_stats_hook(struct py_stats_hooks *hooks); /* kept; again: nothing */
 
 /* method, name: str. Cheap when the same str objects come again. -1 with an exception only for
  * what cannot be UTF-8 encoded at all. */

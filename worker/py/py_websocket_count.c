@@ -224,7 +224,6 @@ static int count_directly(struct told *t)
  */
 
 static struct told *the_event; /* that is fired now; NULL: none is */
-static struct py_stats_hooks others;
 
 static int fire(struct told *t)
 {
@@ -247,66 +246,50 @@ static int fire(struct told *t)
 }
 
 /* Its response is the answer, which knows nothing of us. */
-static struct told *told_by(PyObject *response)
+static bool knows_event(PyObject *response)
 {
-    return the_event && response == object_or_none(the_event->row->answer) ? the_event : NULL;
+    return the_event && response == object_or_none(the_event->row->answer);
 }
 
 static bool measure_event(PyObject *response, uint64_t us, struct measures *m)
 {
-    struct told *t = told_by(response);
-    if (!t || t->is_measured)
-        return others.measure && others.measure(response, us, m);
-    t->is_measured = true;
-    measure(t->row, m);
+    (void)response, (void)us;
+    if (the_event->is_measured)
+        return false;
+    the_event->is_measured = true;
+    measure(the_event->row, m);
     return true;
 }
 
 static void note_event(PyObject *response, const struct py_stats_request *q)
 {
-    struct told *t = told_by(response);
-    if (t)
-        keep_sample(t, q);
-    else
-        others.note(response, q);
+    (void)response;
+    keep_sample(the_event, q);
 }
 
 static void trace_event(PyObject *response, const struct py_stats_request *q)
 {
-    struct told *t = told_by(response);
-    if (!t) {
-        others.trace(response, q);
-        return;
-    }
-    tell_span(t, q->failure, q->failure_len, NULL);
-    t->mark.is_sampled = false; /* once */
+    (void)response;
+    tell_span(the_event, q->failure, q->failure_len, NULL);
+    the_event->mark.is_sampled = false; /* once */
 }
 
 static void name_event(PyObject *response, PyObject **user, PyObject **tags,
                        struct py_stats_request *q)
 {
-    struct told *t = told_by(response);
-    if (!t) {
-        others.tags(response, user, tags, q);
-        return;
-    }
-    *user = t->s->session->user;
-    q->url = url_of(t);
+    (void)response, (void)tags;
+    *user = the_event->s->session->user;
+    q->url = url_of(the_event);
 }
 
 void websocket_count_hook(void)
 {
-    static bool is_hooked;
-    if (is_hooked)
-        return;
-    is_hooked = true;
-    others = py_stats_hooked();
-    struct py_stats_hooks ours = others;
-    ours.measure = measure_event;
-    ours.note = note_event;
-    ours.tags = name_event;
-    ours.trace = trace_event;
-    py_stats_hook(&ours);
+    static struct py_stats_hooks hooks = {.knows = knows_event,
+                                          .measure = measure_event,
+                                          .note = note_event,
+                                          .tags = name_event,
+                                          .trace = trace_event};
+    py_stats_hook(&hooks);
 }
 
 int websocket_row(struct websocket *s, const struct ws_row *row)
