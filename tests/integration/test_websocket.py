@@ -14,7 +14,7 @@ from harness import BUILD, CLIENTS, ROOT, STOCK_LOCUST, Process, csv_row, run_ka
 PRELUDE = """
 import json, sys
 import locust
-import gevent, _katydid
+import gevent, gevent.event, _katydid
 from time import monotonic
 from locust import FastHttpUser, HttpUser, events
 from katydid import websocket_client
@@ -359,6 +359,35 @@ def test_listeners_hear_of_requests(run):
         assert by["request op"]["context"] == {"b": 2} and by["request op"]["response_time"] > 0
         assert by["message room"]["response_time"] is None and by["message room"]["exception"] is None
         assert rows()["WS", "request op"]["num_requests"] == rows()["WS", "message room"]["num_requests"] == 1
+    """)
+
+
+def test_a_listener_may_wait(run):
+    """Another greenlet's events meanwhile are of something else."""
+    run("""
+        waiting, go = [], gevent.event.Event()
+        def wait(name, **_):
+            if name.startswith("request"):
+                waiting.append(name)
+                go.wait(20)
+        events.request.add_listener(wait)
+        def ask(name):
+            with user(RAW).ws.connect("/echo", name="room") as ws:
+                assert ws.request("text", name=name) == "text"
+        asking = [gevent.spawn(ask, f"op {i}") for i in range(3)]
+        until(lambda: len(waiting) == 3)
+        def fire(depth):
+            events.request.fire(request_type="X", name="other", response_time=1, response_length=0, exception=None, response=None)
+            if depth:
+                fire(depth - 1)
+        for _ in range(20):
+            gevent.spawn(fire, 20).join()
+        go.set()
+        gevent.joinall(asking, raise_error=True)
+        for _ in range(20):
+            gevent.spawn(fire, 20).join()
+        assert rows()["X", "other"]["num_requests"] == 840
+        assert [rows()["WS", f"request op {i}"]["num_requests"] for i in range(3)] == [1, 1, 1]
     """)
 
 

@@ -131,6 +131,13 @@ void hub_run_ready(void)
         r->run(r);
 }
 
+PyObject *hub_current(void)
+{
+    PyObject *self = (PyObject *)PyGreenlet_GetCurrent(); /* new */
+    Py_XDECREF(self);
+    return self;
+}
+
 /* After the switch back: 0 when it was the wake that brought us here. */
 static int unpark(struct park *p, PyObject *result)
 {

@@ -42,6 +42,8 @@ struct park {
 int hub_park(struct park *p);
 void hub_wake(struct park *p); /* idempotent until the next hub_park; no GIL needed */
 
+PyObject *hub_current(void); /* the greenlet that runs: borrowed, while it does */
+
 /* Parks for that long; 0 (or less) lets everything run that is ready now. -1 as hub_park. */
 int hub_sleep(double seconds);
 

@@ -4,7 +4,10 @@
 #define PY_SSIZE_T_CLEAN
 #include "worker/py/py_websocket.h"
 
+#include <stdlib.h>
+
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "common/metric/stats.h"
 #include "worker/py/py_client_json.h"
 #include "worker/py/py_journal.h"
@@ -223,63 +226,89 @@ static int count_directly(struct told *t)
 /* ---- as an event ------------------------------------------------------------------------------
  */
 
-static struct told *the_event; /* that is fired now; NULL: none is */
+struct firing { /* on the heap: while its greenlet waits in a listener, its stack is elsewhere */
+    struct firing *next;
+    PyObject *greenlet, *answer; /* borrowed */
+    struct told *told;           /* on that stack */
+};
+
+static struct firing *the_firings; /* the newest first */
+
+/* The one of this greenlet whose response is the answer, which knows nothing of us; or NULL. */
+static struct told *told_by(PyObject *response)
+{
+    PyObject *const current = the_firings ? hub_current() : NULL;
+    for (const struct firing *f = the_firings; f; f = f->next)
+        if (f->answer == response && f->greenlet == current)
+            return f->told;
+    return NULL;
+}
+
+static void end_firing(struct firing *f)
+{
+    struct firing **at = &the_firings;
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    free(f);
+}
 
 static int fire(struct told *t)
 {
-    struct told *const before = the_event;
     struct websocket *s = t->s;
     const struct ws_row *row = t->row;
     PyObject *ms = row->time_us == STATS_NO_TIME ? Py_NewRef(Py_None)
                                                  : PyFloat_FromDouble((double)row->time_us / 1000);
-    the_event = t;
+    struct firing *f = mem_zalloc(sizeof *f);
+    *f = (struct firing){the_firings, hub_current(), object_or_none(row->answer), t};
+    the_firings = f;
     PyObject *result =
         ms ? PyObject_CallFunction(ws_glue.report, "OOOOOKOOOO", s, s->session, method, t->name, ms,
                                    (unsigned long long)row->bytes, object_or_none(row->answer),
                                    object_or_none(row->error), object_or_none(row->context),
                                    object_or_none(row_tags(s, row)))
            : NULL;
-    the_event = before;
+    end_firing(f);
     Py_XDECREF(ms);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
 
-/* Its response is the answer, which knows nothing of us. */
 static bool knows_event(PyObject *response)
 {
-    return the_event && response == object_or_none(the_event->row->answer);
+    return told_by(response) != NULL;
 }
 
 static bool measure_event(PyObject *response, uint64_t us, struct measures *m)
 {
-    (void)response, (void)us;
-    if (the_event->is_measured)
+    struct told *t = told_by(response);
+    (void)us;
+    if (t->is_measured)
         return false;
-    the_event->is_measured = true;
-    measure(the_event->row, m);
+    t->is_measured = true;
+    measure(t->row, m);
     return true;
 }
 
 static void note_event(PyObject *response, const struct py_stats_request *q)
 {
-    (void)response;
-    keep_sample(the_event, q);
+    keep_sample(told_by(response), q);
 }
 
 static void trace_event(PyObject *response, const struct py_stats_request *q)
 {
-    (void)response;
-    tell_span(the_event, q->failure, q->failure_len, NULL);
-    the_event->mark.is_sampled = false; /* once */
+    struct told *t = told_by(response);
+    tell_span(t, q->failure, q->failure_len, NULL);
+    t->mark.is_sampled = false; /* once */
 }
 
 static void name_event(PyObject *response, PyObject **user, PyObject **tags,
                        struct py_stats_request *q)
 {
-    (void)response, (void)tags;
-    *user = the_event->s->session->user;
-    q->url = url_of(the_event);
+    struct told *t = told_by(response);
+    (void)tags;
+    *user = t->s->session->user;
+    q->url = url_of(t);
 }
 
 void websocket_count_hook(void)
