@@ -599,3 +599,17 @@ def test_interceptors_of_grpcio(ports, tmp_path):
     assert "Traceback" not in run.stderr and "AssertionError" not in run.stdout + run.stderr, run.describe()
     assert int(csv_row(tmp_path / "out_stats.csv", "/t.T/Fail")["Failure Count"]) == int(csv_row(tmp_path / "out_stats.csv", "/t.T/Fail")["Request Count"]) > 0
     assert int(csv_row(tmp_path / "out_stats.csv", "/t.T/Echo")["Failure Count"]) == 0
+
+
+def test_a_span_of_any_authority(run):
+    run("""
+        hosts = {"[::1]:80": b"::1", "[::1]": b"::1", "a.example:81": b"a.example", "a.example": b"a.example", "[": b"[", "[:": b"[", ":": b""}
+        for authority, host in hosts.items():
+            _katydid.trace_open(1.0, True, False)
+            error_of(channel(options=[("grpc.default_authority", authority)]).unary_unary("/t.T/None"), b"")
+            spans, count, dropped = _katydid.trace_take()
+            assert count == 1 and dropped == 0, authority
+            text = spans.partition(b"server.address")[2][3:]  # its length, and then itself
+            assert text[:1 + len(host)] == bytes([len(host)]) + host if host else not text, (authority, text[:40])
+        _katydid.trace_close()
+    """)

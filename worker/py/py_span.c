@@ -106,16 +106,16 @@ void span_url(struct sbuf *b, const char *url, size_t len)
 
 void span_server(struct sbuf *b, const char *authority, size_t len, bool is_tls)
 {
-    const char *colon = NULL;
-    for (size_t i = 0; i < len; i++)
-        colon = authority[i] == ':' ? authority + i : authority[i] == ']' ? NULL : colon;
-    const bool is_bracketed = len && authority[0] == '[';
-    const size_t host_len = (colon ? (size_t)(colon - authority) : len) - 2 * is_bracketed;
+    const char *const end = authority + len;
+    const char *const bracket = len && *authority == '[' ? memrchr(authority, ']', len) : NULL;
+    const char *const from = bracket ? bracket : authority;
+    const char *const colon = memrchr(from, ':', (size_t)(end - from));
+    const char *const host = authority + (bracket != NULL);
+    const char *const host_end = bracket ? bracket : colon ? colon : end;
     uint64_t port = 0;
-    for (const char *c = colon ? colon + 1 : NULL;
-         c && c < authority + len && *c >= '0' && *c <= '9'; c++)
+    for (const char *c = colon ? colon + 1 : end; c < end && *c >= '0' && *c <= '9'; c++)
         port = port * 10 + (uint64_t)(*c - '0');
-    span_text(b, "server.address", authority + is_bracketed, host_len);
+    span_text(b, "server.address", host, (size_t)(host_end - host));
     span_number(b, "server.port", colon ? port : is_tls ? 443 : 80);
 }
 
