@@ -100,6 +100,29 @@ def test_a_locustfile_sees_the_words_that_were_typed(locust, folder, more):
     assert seen == [f"WORDS {[str(locust), *words]}"] * (3 if more else 1), seen
 
 
+def test_a_locustfile_that_parses_what_was_typed_meets_no_option_of_ours(folder):
+    (folder / "parses.py").write_text("""
+import sys
+from locust import User, argument_parser, events, task
+@events.init_command_line_parser.add_listener
+def add(parser):
+    parser.add_argument("--tenant", default="none")
+@events.init.add_listener
+def show(**_):
+    options = argument_parser.parse_options()
+    print("PARSED", options.tenant, options.web_port, options.tags, options.user_classes,
+          argument_parser.ui_extra_args_dict()["tenant"]["default_value"], flush=True)
+    sys.exit(0)
+class One(User):
+    @task
+    def t(self): pass
+""")
+    process = run_katydid("-f", "parses.py", "One", "--web-port", "0", "--trace", "0", "-i5", "--fresh-user", "--tenant=acme",
+                          "--test-id=a b", "--tags", "x", "y", "--no-history", cwd=folder)
+    assert process.code == 0, process.describe()
+    assert "PARSED acme 0 ['x', 'y'] ['One'] acme" in process.stdout, process.describe()
+
+
 def test_processes_are_the_workers_that_are_expected(locust, folder):
     (folder / "expect.py").write_text("""
 from locust import User, events, task
