@@ -377,6 +377,15 @@ def test_plugins_of_gevent_hear_of_the_patching(tmp_path):
     )
 
 
+def test_a_plugin_that_is_there_twice_hears_once(tmp_path):
+    """One of them is being developed: its metadata have no version in their name."""
+    (tmp_path / "a_plugin.py").write_text("heard = []\n")
+    for folder in "a_plugin-1.0.dist-info", "a_plugin.egg-info":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "entry_points.txt").write_text("[gevent.plugins.monkey.did_patch_all]\ny = a_plugin:heard.append\n")
+    run("import a_plugin\nassert len(a_plugin.heard) == 1, a_plugin.heard", env={"PYTHONPATH": str(tmp_path)})
+
+
 def test_who_was_switched_to_may_end_while_the_other_waits():
     """A build of greenlet with assertions (Debian 13's) looks at it once more when the other goes on."""
     run("""

@@ -77,7 +77,7 @@ def _all():
         for name in names:
             if name.endswith(".egg"):
                 return _by_metadata()
-            package = name.partition("-")[0].lower().replace("-", "_").replace(".", "_")
+            package = name.removesuffix(".egg-info").partition("-")[0].lower().replace(".", "_")
             if name.endswith((".dist-info", ".egg-info")) and package not in known:
                 known.add(package)
                 found += _listed(os.path.join(folder, name, "entry_points.txt"))
