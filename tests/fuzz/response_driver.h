@@ -56,7 +56,7 @@ static inline void driver_lines(struct driven *d, const struct fetch_header *lin
 static inline void driver_end(struct driven *d, const struct hresp *r)
 {
     d->trailer_count = r->trailer_count;
-    if (!r->has_trailers)
+    if (!r->in_trailers)
         return;
     assert(r->header_count + r->trailer_count <= FETCH_MAX_HEADERS);
     assert(r->text_len <= FETCH_MAX_HEAD && r->header_count == d->header_count);

@@ -316,7 +316,7 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
         const enum hresp_step step = hresp_feed(parser, bytes, len, &used);
         bytes += used;
         len -= used;
-        if (parser->has_trailers)
+        if (parser->in_trailers)
             take_texts(f);
         if (step == HRESP_MORE)
             return true;

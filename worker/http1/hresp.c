@@ -308,7 +308,7 @@ static bool take_header_line(struct hresp *r, struct slice line)
                                                        .value = value.at,
                                                        .name_len = (uint32_t)name.len,
                                                        .value_len = (uint32_t)value.len};
-    ++*(r->has_trailers ? &r->trailer_count : &r->header_count);
+    ++*(r->in_trailers ? &r->trailer_count : &r->header_count);
     return true;
 }
 
@@ -444,7 +444,7 @@ static enum hresp_step take_line(struct hresp *r, struct slice line, uint32_t ne
         return take_status_line(r, line) ? HRESP_MORE : HRESP_BAD;
     }
     if (!line.len)
-        return r->has_trailers ? HRESP_END : end_head(r, next);
+        return r->in_trailers ? HRESP_END : end_head(r, next);
     return take_header_lines(r, line) ? HRESP_MORE : HRESP_BAD;
 }
 
@@ -488,7 +488,7 @@ static enum hresp_step feed_lines(struct hresp *r, const char *bytes, size_t len
     while (*used < len) {
         if (r->text_len >= FETCH_MAX_HEAD) {
             fail(r, FETCH_HEAD_TOO_LARGE,
-                 r->has_trailers ? "trailers too large" : "response head too large");
+                 r->in_trailers ? "trailers too large" : "response head too large");
             return HRESP_BAD;
         }
         if (r->text_len == r->text_cap)
@@ -539,7 +539,7 @@ static enum hresp_step feed_chunks(struct hresp *r, const char *bytes, size_t le
         return HRESP_BAD;
     }
     if (step == HCHUNK_END) {
-        r->has_trailers = true;
+        r->in_trailers = true;
         r->can_fold = false;
         r->line_start = r->text_len;
     }
@@ -550,9 +550,9 @@ static enum hresp_step parse_chunks(struct hresp *r, const char *bytes, size_t l
 {
     enum hresp_step step = HRESP_MORE;
     size_t part = 0;
-    if (!r->has_trailers)
+    if (!r->in_trailers)
         step = feed_chunks(r, bytes, len, &part);
-    if (step == HRESP_MORE && r->has_trailers)
+    if (step == HRESP_MORE && r->in_trailers)
         step = feed_trailers(r, bytes, len, &part);
     *used += part;
     r->wire += part;

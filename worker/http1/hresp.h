@@ -14,7 +14,7 @@
  *
  * Trailers (RFC 9112 7.1.2) are read as header lines are, and kept apart from the headers, whose
  * limits they share: nothing of the answer follows from them. They lie behind the head in the same
- * text and table, which may move for them: from has_trailers on every pointer of the results is to
+ * text and table, which may move for them: from in_trailers on every pointer of the results is to
  * be taken again after each feed.
  *
  * Interim responses (1xx but 101) are skipped. Head bytes are limited over all of them together,
@@ -56,7 +56,7 @@ struct hresp {
     struct fetch_header *headers; /* into the block, or heap when there are many */
     uint32_t header_count;
     uint32_t trailer_count; /* they follow the headers; all are there at HRESP_END */
-    bool has_trailers;      /* the last chunk is over: there may be some */
+    bool in_trailers;       /* the last chunk is over: there may be some */
     const char *head;       /* raw head, status line and blank line included */
     uint32_t head_len;
     const char *reason;

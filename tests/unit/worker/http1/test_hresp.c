@@ -79,7 +79,7 @@ static struct outcome parse(const char *bytes, size_t len, size_t first, size_t 
         free(piece);
     }
     o.error = o.step == HRESP_BAD ? r.error : o.step == HRESP_END ? FETCH_OK : hresp_eof(&r);
-    if (r.has_trailers) {
+    if (r.in_trailers) {
         write_lines(&o.headers, r.headers, r.header_count);
         write_lines(&o.trailers, r.headers + r.header_count, r.trailer_count);
     }
