@@ -30,7 +30,7 @@ valid circle-ci packaging/ci/circleci.yml
 
 /usr/bin/python3 locustfiles/_shop.py --errors 0 >"$work/shop" &
 shop=$!
-until grep -q listening "$work/shop"; do kill -0 $shop && sleep 0.1; done
+until grep -q listening "$work/shop"; do kill -0 $shop || exit 1; sleep 0.1; done # who waits for it has a deadline: it listens, or ends
 export PATH=$build:$PATH FILE=$PWD/locustfiles/ecommerce.py USERS=5 RATE=5 TIME=5s PROCESSES=1 ARGS='--loglevel WARNING' KATYDID_HISTORY=$work/history INVALID=false # the machine may be busy
 HOST=$(sed 's/.* //' "$work/shop") RESULTS=$work/results GITHUB_OUTPUT=$work/output GATES=$work/gates.toml
 export HOST RESULTS GITHUB_OUTPUT GATES
