@@ -4,9 +4,9 @@ with --check nothing is written, and what is not current is said."""
 import json
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from generated import ROOT, settle
+
 LINE = re.compile(r"^(KEPT|SHOWN)_([A-Z]+)\((.*)\)$")
 CELL = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,\s][^,]*)')
 UNITS = {"count": "", "ms": "ms", "rate": "1/s", "bytes": "bytes"}
@@ -102,15 +102,5 @@ def written():
     return texts
 
 
-def main():
-    old = [path for path, text in written().items() if not path.exists() or path.read_text() != text]
-    for path in old:
-        if "--check" in sys.argv:
-            print(f"{path.relative_to(ROOT)}: not what common/metric/columns.def says: make columns")
-        else:
-            path.write_text(written()[path])
-    return 1 if old and "--check" in sys.argv else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(settle(written(), sys.argv[1:], "common/metric/columns.def", "make columns"))

@@ -13,8 +13,8 @@ import sys
 import textwrap
 
 import options
+from generated import ROOT, settle
 
-ROOT = options.ROOT
 MADE = r'.\" Made by setup/manpages.py, as part of make: edit what that reads.'
 WIDTH = 78
 
@@ -164,19 +164,8 @@ def main(arguments):
     folder = ROOT / "docs/man"
     if not folder.exists():  # an image is built from a part of the tree
         return 0
-    made = {"katydid.1": katydid(options.rows(options.TABLE.read_text())), "katydid-worker.1": worker()}
-    stale = []
-    for name, lines in made.items():
-        path, text = folder / name, "\n".join(lines) + "\n"
-        if path.exists() and path.read_text() == text:
-            continue
-        stale.append(path.relative_to(ROOT))
-        if arguments != ["--check"]:
-            path.write_text(text)
-    if arguments == ["--check"] and stale:
-        print("\n".join(f"{path}:1: generated: not what the programs say; make writes it" for path in stale))
-        return 1
-    return 0
+    pages = {"katydid.1": katydid(options.rows(options.TABLE.read_text())), "katydid-worker.1": worker()}
+    return settle({folder / name: "\n".join(lines) + "\n" for name, lines in pages.items()}, arguments, "what the programs say")
 
 
 if __name__ == "__main__":

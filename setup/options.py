@@ -11,9 +11,9 @@
 import ast
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from generated import ROOT, settle
+
 TABLE = ROOT / "master/options/options.def"
 TOKEN = re.compile(r"""\s+|/\*.*?\*/|//[^\n]*|(?P<text>"(?:\\.|[^"\\])*")|'(?P<char>.)'|(?P<name>[A-Za-z_]\w*)"""
                    r"""|(?P<number>-?\d[\d.]*(?:e\d+)?)|(?P<mark>[(),|])""", re.DOTALL)
@@ -184,21 +184,11 @@ def manual(table, text):
 
 def main(arguments):
     table = rows(TABLE.read_text())
-    stale = []
     python, page = ROOT / "worker/pylib/locust/_option_table.py", ROOT / "docs/options.md"
-    made = {python: python_table(table)} if python.parent.exists() else {}
+    made = {python: python_table(table)} if python.parent.exists() else {}  # an image is built from a part of the tree
     if page.exists():
         made[page] = manual(table, page.read_text())
-    for path, text in made.items():  # an image is built from a part of the tree
-        if path.exists() and path.read_text() == text:
-            continue
-        stale.append(path.relative_to(ROOT))
-        if arguments != ["--check"]:
-            path.write_text(text)
-    if arguments == ["--check"] and stale:
-        print("\n".join(f"{path}:1: generated: not what master/options/options.def says; make writes it" for path in stale))
-        return 1
-    return 0
+    return settle(made, arguments, "master/options/options.def")
 
 
 if __name__ == "__main__":

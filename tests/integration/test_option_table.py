@@ -47,7 +47,7 @@ def test_options_of_a_locustfile_are_as_in_locust(libraries):
 
 
 def test_a_generated_file_that_is_not_current_is_told(tmp_path):
-    for name in ("setup/options.py", "master/options/options.def", "docs/options.md", "worker/pylib/locust/_option_table.py"):
+    for name in ("setup/generated.py", "setup/options.py", "master/options/options.def", "docs/options.md", "worker/pylib/locust/_option_table.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     program, table = tmp_path / "setup/options.py", tmp_path / "master/options/options.def"
