@@ -8,55 +8,14 @@ import subprocess
 import textwrap
 
 import pytest
-from harness import CLIENTS, ROOT, Process, csv_row, locustfile, run_katydid, run_script
-
-PRELUDE = """
-import json, sys, time
-import locust, gevent, gevent.queue, _katydid
-from locust import events
-from katydid.grpc import Compression, RpcError, StatusCode, insecure_channel, secure_channel, ssl_channel_credentials
-
-PORTS = json.loads(sys.argv[1])
-if _katydid.record_request not in events.request._handlers:
-    events.request.add_listener(_katydid.record_request)
-
-def channel(name="plain", **kwargs):
-    return insecure_channel(f"127.0.0.1:{PORTS[name]}", **kwargs)
-
-def unary(name, server="plain", **kwargs):
-    return channel(server, **kwargs).unary_unary(f"/t.T/{name}")
-
-def rows():
-    return {(r["method"], r["name"]): r for r in _katydid.stats_rows()}
-
-def failures():
-    return {f["name"]: f["error"] for f in _katydid.stats_failures()}
-
-def counts():
-    return json.loads(unary("Count")(b"", name="count"))
-
-def error_of(call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except RpcError as error:
-        return error
-    raise AssertionError("it did not fail")
-"""
+from grpc_scripts import grpc_run  # noqa: F401  a fixture
+from harness import CLIENTS, ROOT, Process, csv_row, locustfile, run_katydid
 
 
 @pytest.fixture(scope="module")
 def ports(certificate):
     with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "grpc_server.py", *certificate], stdin=subprocess.PIPE) as server:
         yield server.wait_line(r"^\{.*\}$").group(0)
-
-
-@pytest.fixture(params=["with grpcio", "without"])
-def run(request, ports, tmp_path):
-    def run(code, *more):
-        env = {"VIRTUAL_ENV": str(CLIENTS)} if request.param == "with grpcio" else {}
-        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports, *more, **env)
-
-    return run
 
 
 def test_one_request_and_one_answer(run):
