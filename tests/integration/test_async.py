@@ -32,6 +32,10 @@ def start(user_class, count=1):
 def play(user_class, count=1):
     start(user_class, count).join()
 
+async def answer():
+    await asyncio.sleep(0.01)
+    return 42
+
 def until(condition):
     end = time.monotonic() + 60
     while not condition():
@@ -254,9 +258,6 @@ def test_what_a_user_left_running_ends_with_it(tmp_path):
 def test_others_may_have_loops_of_their_own_meanwhile(tmp_path):
     """asyncio.run() of a plain task, while coroutines of others wait both ways."""
     run(tmp_path, """
-    async def answer():
-        await asyncio.sleep(0.01)
-        return 42
     class Awaits(Base):
         @task
         async def work(self):
@@ -336,9 +337,6 @@ def test_a_loop_that_never_rests_lets_others_have_their_turn(tmp_path):
 def test_a_coroutine_of_a_plain_task(tmp_path):
     run(tmp_path, """
     from katydid.aio import wait
-    async def answer():
-        await asyncio.sleep(0.01)
-        return 42
     class Visitor(Base):
         @task
         def work(self):
