@@ -115,7 +115,7 @@ $(O)/.flags-python: $(O)/python.mk
 FORCE:
 
 # What is made of the table of options besides C, and kept in the tree: Python's table, the manual's tables, the pages of man.
-$(O)/.generated: master/options/options.def setup/generated.py setup/options.py setup/manpages.py Makefile worker/main.c master/app/runs_command.c $(wildcard docs/exit-codes.md)
+$(O)/.generated: master/options/options.def setup/generated.py setup/options.py setup/manpages.py Makefile worker/main.c master/app/runs_command.c master/app/merge_command.c master/app/keys_command.c $(wildcard docs/exit-codes.md)
 	@mkdir -p $(@D); $(PYTHON) setup/options.py && $(PYTHON) setup/manpages.py && touch $@
 
 # Byte code beside the modules: else who may not write there, or must not (PYTHONDONTWRITEBYTECODE), compiles all of them at every start.

@@ -5,7 +5,7 @@
     manpages.py --check    names what is not current, exit code 1 (part of make lint)
 
 The options come from master/options/options.def, the exit codes from docs/exit-codes.md, the words of the worker and
-of `katydid runs` and `compare` from the programs' own usage, the version from the Makefile.
+of `katydid runs`, `compare`, `merge` and `keys` from the programs' own usage, the version from the Makefile.
 """
 
 import re
@@ -60,7 +60,10 @@ def version():
 
 def usage(path, name="usage"):
     """The lines of a text in C of that name."""
-    body = re.search(rf"\b{name}\[\] =\n(.*?);\n", text_of(path), re.DOTALL)[1].replace("KATYDID_VERSION", "")
+    source = text_of(path)
+    body = re.search(rf"\b{name}\[\] =\n(.*?);\n", source, re.DOTALL)[1].replace("KATYDID_VERSION", "")
+    for macro, text in re.findall(r'^#define (\w+) (".*")$', source, re.MULTILINE):
+        body = body.replace(macro, text)
     return "".join(re.findall(r'"((?:\\.|[^"\\])*)"', body)).replace(r"\n", "\n").replace(r"\"", '"').splitlines()
 
 
@@ -94,10 +97,16 @@ def option_groups(table):
     return lines
 
 
+COMMANDS = ("master/app/runs_command.c", "master/app/merge_command.c", "master/app/keys_command.c")
+
+
 def commands():
-    calls, _, words = "\n".join(usage("master/app/runs_command.c", "USAGE")).partition("\n\n")
-    lines = [line for call in calls.splitlines() for line in (".PP", *prose(call))]
-    return lines + [line for said in words.replace(".\nA", ".\n\nA").split("\n\n") for line in (".PP", *prose(said))]
+    lines = []
+    for path in COMMANDS:
+        calls, _, words = "\n".join(usage(path, "USAGE")).partition("\n\n")
+        lines += [line for call in calls.splitlines() for line in (".PP", *prose(call))]
+        lines += [line for said in re.split(r"\n\n|(?<=\.)\n(?=A|\w+: )", words) for line in (".PP", *prose(" ".join(said.split())))]
+    return lines
 
 
 EXAMPLES = (
@@ -122,13 +131,15 @@ def katydid(table):
         ".SH SYNOPSIS",
         r"\fBkatydid\fR [\fIoptions\fR] [\fIUserClass\fR ...]", ".br",
         r"\fBkatydid runs\fR [\fIcommand\fR]", ".br",
-        r"\fBkatydid compare\fR \fIA\fR \fIB\fR",
+        r"\fBkatydid compare\fR \fIA\fR \fIB\fR", ".br",
+        r"\fBkatydid merge\fR \fIFILE\fR ...", ".br",
+        r"\fBkatydid keys\fR \fIcommand\fR",
         ".SH DESCRIPTION",
         *prose("Runs the User classes of a Python file as Locust does, and measures what the target answers. Without --headless the test is "
                "started and watched in a browser, on http://127.0.0.1:8089. Words that are not options name the User classes to run "
                "(environment: LOCUST_USER_CLASSES); without any it runs them all."),
         ".SH OPTIONS", *option_groups(table),
-        ".SH COMMANDS", *prose("Runs are stored; these look at them later."), *commands(),
+        ".SH COMMANDS", *prose("Runs are stored, and looked at later; files of workers are merged; keys of a cluster are made."), *commands(),
         ".SH EXIT STATUS", *exit_codes(),
         ".SH FILES",
         *prose("Options may be set in these files, the later ones winning; the environment wins over files, the command line over everything."),
