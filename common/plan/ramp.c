@@ -2,6 +2,7 @@
 /* A stage that begins with rate a and ends, after d, with rate b (numerators over D) has, after t,
  * the area 2·a·t + (b − a)·t²/d, in halves of 1/D. */
 #include "common/plan/ramp.h"
+#include "common/base/gcd.h"
 #include "common/base/mem.h"
 
 #include <assert.h>
@@ -9,16 +10,6 @@
 #include <stdlib.h>
 
 #define BILLION 1000000000
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
 
 bool ramp_rate_sum(struct ramp_rate a, struct ramp_rate b, uint64_t times, struct ramp_rate *sum)
 {

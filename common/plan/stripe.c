@@ -5,6 +5,8 @@
  * worker has its part of every few arrivals, not only of every L. Equal weights: g is 1. */
 #include "common/plan/stripe.h"
 
+#include "common/base/gcd.h"
+
 #include <string.h>
 
 #define GOLDEN 0.6180339887498949
@@ -24,16 +26,6 @@ static uint32_t cycle_of(const struct stripe *s)
     return s->cycle ? s->cycle : s->stride;
 }
 
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-    while (b) {
-        const uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* ---- dealing -------------------------------------------------------------------------------- */
 
 static uint32_t step_for(uint32_t stride)
@@ -50,7 +42,7 @@ void stripe_deal(struct stripe *shares, const unsigned *weights, size_t count, u
     uint32_t common = 0, sum = 0, offset = 0;
     bool is_even = true;
     for (size_t i = 0; i < count; i++)
-        common = gcd(weights[i], common);
+        common = (uint32_t)gcd(weights[i], common);
     for (size_t i = 0; i < count; i++) {
         sum += common ? weights[i] / common : 0;
         is_even = is_even && weights[i] <= common;
