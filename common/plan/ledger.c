@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/plan/ledger.h"
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +62,10 @@ uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, struct ledger_pie
 {
     const struct stripe s = p->stripe;
     const uint64_t before = p->owed, settled = settled_of(p);
-    const uint64_t done = settled > before ? settled - before : 0;
+    const uint64_t done = sat_sub(settled, before);
     ledger_deal(p, (struct stripe){.from = until});
     const uint64_t own = p->owed - before;
-    piece->count = own > done ? own - done : 0;
+    piece->count = sat_sub(own, done);
     piece->stripe = s;
     piece->skipped = stripe_below(&s, s.from) + done;
     p->owed -= piece->count;
@@ -76,7 +77,7 @@ void ledger_missing(const struct ledger_part *p, uint64_t owed, uint64_t *due, u
     const uint64_t *told = p->told, settled = settled_of(p);
     *due = owed > told[ITERATIONS_DUE] ? owed - told[ITERATIONS_DUE] : 0;
     const uint64_t known = told[ITERATIONS_DUE] + *due;
-    *lost = known > settled ? known - settled : 0;
+    *lost = sat_sub(known, settled);
 }
 
 uint64_t ledger_sum(const struct ledger *l, size_t scenario, enum iterations_number n)

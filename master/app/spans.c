@@ -2,6 +2,7 @@
 /* spans: see the header. */
 #include "master/app/spans.h"
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
@@ -79,7 +80,7 @@ static void pass_on(struct master *m, const struct worker *w, const struct messa
         m->record.trouble.broken++;
         return;
     }
-    const uint64_t lost = s->dropped > of->dropped ? s->dropped - of->dropped : 0;
+    const uint64_t lost = sat_sub(s->dropped, of->dropped);
     of->dropped += lost;
     for (size_t i = 0; i < m->spans.count; i++)
         traces_add(m->spans.outputs[i], w->id, s->spans.data, s->spans.len, s->count, lost);

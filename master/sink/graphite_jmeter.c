@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "master/sink/graphite_jmeter.h"
+#include "common/base/sat.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -18,11 +19,6 @@ static void add_whole(struct jmeter *j, const char *what, uint64_t value)
 static void add_ms(struct jmeter *j, const char *kind, const char *what, double ms)
 {
     sbuf_addf(j->out, "%s%s.%s %.10g %" PRId64 "\n", j->base.data, kind, what, ms, j->at);
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
 }
 
 static struct hist gained(const struct hist *now, const struct hist *old)
@@ -66,18 +62,18 @@ static void add_tally(struct jmeter *j, const struct tally *t, const struct tall
 {
     static const struct tally nothing;
     const struct tally *was = old ? old : &nothing;
-    const uint64_t requests = less(t->requests, was->requests);
-    const uint64_t failures = less(t->failures, was->failures);
+    const uint64_t requests = sat_sub(t->requests, was->requests);
+    const uint64_t failures = sat_sub(t->failures, was->failures);
     if (requests == 0)
         return;
     struct hist all = gained(&t->hist, &was->hist), bad = gained(t->failed, was->failed);
     struct hist good = gained(&all, &bad);
-    add_whole(j, "ok.count", less(requests, failures));
+    add_whole(j, "ok.count", sat_sub(requests, failures));
     add_whole(j, "ko.count", failures);
     add_whole(j, "a.count", requests);
     add_whole(j, "h.count", requests);
-    add_whole(j, "sb.bytes", less(t->extra.sent_bytes, was->extra.sent_bytes));
-    add_whole(j, "rb.bytes", less(t->extra.received_bytes, was->extra.received_bytes));
+    add_whole(j, "sb.bytes", sat_sub(t->extra.sent_bytes, was->extra.sent_bytes));
+    add_whole(j, "rb.bytes", sat_sub(t->extra.received_bytes, was->extra.received_bytes));
     add_times(j, "ok", &good);
     add_times(j, "ko", &bad);
     add_times(j, "a", &all);

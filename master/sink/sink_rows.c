@@ -5,13 +5,9 @@
  */
 #include "master/sink/sink_rows.h"
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 #include <math.h>
 #include <stdlib.h>
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
 
 /* The least and the most of a difference are those of its histogram, within what the row has. */
 static void guess_bounds(struct sink_row *r, const struct tally *t)
@@ -36,13 +32,13 @@ static struct sink_row difference(const struct tally *t, const struct tally *old
     const struct tally *from = old ? old : &nothing;
     struct sink_row r = {.method = t->method,
                          .name = t->name,
-                         .requests = less(t->requests, from->requests),
-                         .failures = less(t->failures, from->failures),
-                         .cut = less(t->cut, from->cut),
-                         .discarded = less(t->discarded, from->discarded),
-                         .resent = less(t->resent, from->resent),
-                         .bytes = less(t->bytes, from->bytes),
-                         .sum_us = less(t->sum_us, from->sum_us),
+                         .requests = sat_sub(t->requests, from->requests),
+                         .failures = sat_sub(t->failures, from->failures),
+                         .cut = sat_sub(t->cut, from->cut),
+                         .discarded = sat_sub(t->discarded, from->discarded),
+                         .resent = sat_sub(t->resent, from->resent),
+                         .bytes = sat_sub(t->bytes, from->bytes),
+                         .sum_us = sat_sub(t->sum_us, from->sum_us),
                          .min_us = t->hist.count ? t->min_us : 0,
                          .max_us = t->max_us,
                          .shared = old ? NULL : &t->hist};
@@ -95,7 +91,7 @@ static struct tally_extra extra_of(const struct tally_extra *now, const struct t
     uint64_t *to = (uint64_t *)(void *)&e;
     const uint64_t *from = (const uint64_t *)(const void *)old;
     for (size_t i = 0; old && i < STATS_EXTRAS; i++)
-        to[i] = less(to[i], from[i]);
+        to[i] = sat_sub(to[i], from[i]);
     return e;
 }
 

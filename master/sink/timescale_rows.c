@@ -2,6 +2,7 @@
 /* timescale_rows: see the header. */
 #include "master/sink/timescale_rows.h"
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,11 +31,6 @@ struct writing {
 
 /* ---- what came --------------------------------------------------------------------------- */
 
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
-
 /* A kind's texts stay in their order, and new ones come between them. */
 static void find_failed(struct writing *w)
 {
@@ -44,7 +40,7 @@ static void find_failed(struct writing *w)
     for (const struct failure *f = now->failures; f && w->failed_count < now->failure_count;
          f = f->next) {
         const bool was = old && old->number == f->number && !strcmp(old->text, f->text);
-        const uint64_t left = less(f->count, was ? old->count : 0);
+        const uint64_t left = sat_sub(f->count, was ? old->count : 0);
         if (left)
             w->failed[w->failed_count++] = (struct failed){f, left};
         old = was ? old->next : old;
@@ -154,17 +150,17 @@ static void put_row(struct writing *w, const struct tally *t, const struct tally
 {
     static const struct tally nothing;
     const struct tally *was = old ? old : &nothing;
-    const uint64_t requests = less(t->requests, was->requests);
-    const uint64_t failures = less(t->failures, was->failures);
-    const uint64_t untimed = less(t->none_requests, was->none_requests);
+    const uint64_t requests = sat_sub(t->requests, was->requests);
+    const uint64_t failures = sat_sub(t->failures, was->failures);
+    const uint64_t untimed = sat_sub(t->none_requests, was->none_requests);
     struct hist good = hist_since(&t->hist, &was->hist), bad = hist_since(t->failed, was->failed);
     hist_subtract(&good, &bad);
-    const uint64_t bad_left = less(failures, bad.count);
+    const uint64_t bad_left = sat_sub(failures, bad.count);
     const uint64_t bad_untimed = bad_left < untimed ? bad_left : untimed;
     w->now = t;
-    w->row.bytes = requests ? less(t->bytes, was->bytes) / requests : 0;
+    w->row.bytes = requests ? sat_sub(t->bytes, was->bytes) / requests : 0;
     w->good_left = good.count;
-    w->good_failed = less(bad_left, bad_untimed);
+    w->good_failed = sat_sub(bad_left, bad_untimed);
     if (w->good_failed > w->good_left)
         w->good_failed = w->good_left;
     put_times(w, &bad, put_failed);
@@ -180,7 +176,7 @@ void timescale_rows(const struct timescale_wish *of,
                     void (*take)(void *arg, const struct timescale_row *row), void *arg)
 {
     const struct stats *now = &of->s->stats, *before = of->since ? &of->since->stats : NULL;
-    const uint64_t all = less(now->total.requests, before ? before->total.requests : 0);
+    const uint64_t all = sat_sub(now->total.requests, before ? before->total.requests : 0);
     struct writing w = {.w = of, .take = take, .arg = arg, .every = 1};
     const struct tally *old = before ? before->rows : NULL;
     size_t place = 0;
