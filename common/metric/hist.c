@@ -114,6 +114,17 @@ void hist_subtract(struct hist *dst, const struct hist *src)
     }
 }
 
+struct hist hist_since(const struct hist *now, const struct hist *old)
+{
+    struct hist h;
+    hist_init(&h);
+    if (now)
+        hist_merge(&h, now);
+    if (now && old)
+        hist_subtract(&h, old);
+    return h;
+}
+
 /* The number (from 1) of the sample that q asks for. 0.07 * 100 is a hair above 7 in binary; the
  * slack keeps such products from asking for the next sample. */
 static uint64_t rank_of(uint64_t count, double q)

@@ -34,6 +34,8 @@ static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n);
 void hist_merge(struct hist *dst, const struct hist *src);
 /* dst -= src, which was merged into it before; of what was not, nothing remains. */
 void hist_subtract(struct hist *dst, const struct hist *src);
+/* What a histogram gained since it was `old`. NULL, of either: empty. hist_fini. */
+struct hist hist_since(const struct hist *now, const struct hist *old);
 
 /* The value below or at which a share q (0..1) of the values lies, in microseconds: the
  * midpoint of the bucket that holds value number ceil(q * count). 0 when empty. */

@@ -107,10 +107,7 @@ const struct hist *csv_windows_advance(struct csv_windows *w, const struct tally
     struct sbuf *slot = &i->ring[i->tick++ % WINDOW_TICKS];
     drop_oldest(i, slot);
     if (t->hist.count > i->seen.count) {
-        struct hist news;
-        hist_init(&news);
-        hist_merge(&news, &t->hist);
-        hist_subtract(&news, &i->seen);
+        struct hist news = hist_since(&t->hist, &i->seen);
         hist_pack(&news, slot);
         hist_merge(&i->sum, &news);
         hist_merge(&i->seen, &news);

@@ -21,17 +21,6 @@ static void add_ms(struct jmeter *j, const char *kind, const char *what, double 
     sbuf_addf(j->out, "%s%s.%s %.10g %" PRId64 "\n", j->base.data, kind, what, ms, j->at);
 }
 
-static struct hist gained(const struct hist *now, const struct hist *old)
-{
-    struct hist h;
-    hist_init(&h);
-    if (now)
-        hist_merge(&h, now);
-    if (now && old)
-        hist_subtract(&h, old);
-    return h;
-}
-
 static double ms_of(const struct hist *h, double share)
 {
     return (double)hist_quantile_us(h, share) / 1000;
@@ -66,8 +55,8 @@ static void add_tally(struct jmeter *j, const struct tally *t, const struct tall
     const uint64_t failures = sat_sub(t->failures, was->failures);
     if (requests == 0)
         return;
-    struct hist all = gained(&t->hist, &was->hist), bad = gained(t->failed, was->failed);
-    struct hist good = gained(&all, &bad);
+    struct hist all = hist_since(&t->hist, &was->hist), bad = hist_since(t->failed, was->failed);
+    struct hist good = hist_since(&all, &bad);
     add_whole(j, "ok.count", sat_sub(requests, failures));
     add_whole(j, "ko.count", failures);
     add_whole(j, "a.count", requests);

@@ -45,8 +45,7 @@ static struct sink_row difference(const struct tally *t, const struct tally *old
     if (!old)
         return r;
     r.min_us = r.max_us = 0;
-    hist_merge(&r.own, &t->hist);
-    hist_subtract(&r.own, &old->hist);
+    r.own = hist_since(&t->hist, &old->hist);
     guess_bounds(&r, t);
     return r;
 }

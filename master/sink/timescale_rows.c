@@ -62,17 +62,6 @@ static const char *take_text(struct writing *w, uint64_t *count)
     return UNTOLD;
 }
 
-static struct hist hist_since(const struct hist *now, const struct hist *old)
-{
-    struct hist h;
-    hist_init(&h);
-    if (now)
-        hist_merge(&h, now);
-    if (now && old)
-        hist_subtract(&h, old);
-    return h;
-}
-
 /* ---- rows -------------------------------------------------------------------------------- */
 
 static void put_one(struct writing *w, double ms, uint64_t weight, const char *exception)

@@ -175,7 +175,14 @@ static void test_merge_subtract_and_walk(void **state)
     struct walk w = {0};
     hist_each(&a, visit, &w);
     assert_int_equal(w.n, a.count);
+    struct hist gained = hist_since(&both, &b), all = hist_since(&a, NULL);
+    struct hist none = hist_since(NULL, &a);
+    assert_same(&all, &a);
+    assert_int_equal(none.count, 0);
     hist_subtract(&a, &b);
+    assert_same(&gained, &a);
+    hist_fini(&gained);
+    hist_fini(&all);
     hist_subtract(&both, &a);
     assert_same(&both, &b);
     hist_clear(&b);
