@@ -7,12 +7,12 @@
 #include "common/base/whole.h"
 #include "common/run/exit_code.h"
 #include "common/wire/keys.h"
+#include "master/app/complain.h"
 #include "master/app/keys_given.h"
 #include "master/options/options.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,27 +30,6 @@ static const char USAGE[] =
     "      workers, for --join.\n"
     "join: prints that line again; HOST and PORT are where the workers reach the master.\n"
     "FILE: " USUAL_FILE ". See docs/security.md.\n";
-
-static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("katydid: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return EXIT_USAGE;
-}
-
-/* Takes why. */
-static int failed(char *why)
-{
-    fprintf(stderr, "katydid: %s\n", why);
-    free(why);
-    return EXIT_FAILED;
-}
 
 static void print_line(const struct keys *k, const char *where)
 {
@@ -95,12 +74,12 @@ static int make(const char *path)
         return complain("this machine has no random numbers to make keys of");
     const int error = write_file(path, &k);
     if (error == EEXIST)
-        return failed(
+        return complain_failed(
             sbuf_words("%s is there already, and a cluster may have these keys: name another "
                        "file, or delete that one",
                        path));
     if (error != 0)
-        return failed(sbuf_words("cannot write %s: %s", path, strerror(error)));
+        return complain_failed(sbuf_words("cannot write %s: %s", path, strerror(error)));
     fprintf(stderr, "The master's keys are in %s. The line of its workers:\n", path);
     print_line(&k, NULL);
     return 0;
@@ -111,7 +90,7 @@ static int join(const char *path, const char *where)
     struct keys k;
     char *why = NULL;
     if (!keys_given_master(path, &k, &why))
-        return failed(why);
+        return complain_failed(why);
     print_line(&k, where);
     return 0;
 }

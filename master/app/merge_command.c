@@ -2,15 +2,13 @@
 #include "master/app/merge_command.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "common/run/exit_code.h"
+#include "master/app/complain.h"
 #include "master/store/line_reader.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define METRICS_MOST 1000 /* lines that say what a metric is */
 #define OUT_BYTES (1u << 20)
@@ -187,17 +185,14 @@ static int run(const char *output, char **files, size_t count)
         m.why = sbuf_words("%s: %s", output ? output : "standard output", strerror(errno));
     if (m.out && output)
         fclose(m.out);
-    const bool is_good = !m.why;
-    if (m.why)
-        fprintf(stderr, "katydid: %s\n", m.why);
+    const int rc = m.why ? complain_failed(m.why) : 0;
     for (size_t i = 0; i < count; i++)
         line_reader_close(m.list[i].reader);
     for (size_t i = 0; i < m.metric_count; i++)
         free(m.metrics[i]);
     free(m.list);
     free(m.head);
-    free(m.why);
-    return is_good ? 0 : EXIT_FAILED;
+    return rc;
 }
 
 bool merge_command_is(int argc, char **argv)
@@ -221,19 +216,14 @@ int merge_command(int argc, char **argv)
         } else if (is_output && i + 1 < argc) {
             output = argv[++i];
         } else if (argv[i][0] == '-') {
-            fprintf(stderr,
-                    is_output ? "katydid: merge: %s has no value\n"
-                              : "katydid: merge: there is no option %s\n",
-                    argv[i]);
-            rc = EXIT_USAGE;
+            rc = complain(is_output ? "merge: %s has no value" : "merge: there is no option %s",
+                          argv[i]);
         } else {
             files[count++] = argv[i];
         }
     }
-    if (rc < 0 && count == 0) {
-        fputs("katydid: merge: give the files\n", stderr);
-        rc = EXIT_USAGE;
-    }
+    if (rc < 0 && count == 0)
+        rc = complain("merge: give the files");
     rc = rc < 0 ? run(output, files, count) : rc;
     free(files);
     return rc;

@@ -4,13 +4,13 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
+#include "master/app/complain.h"
 #include "master/options/options.h"
 #include "master/store/context.h"
 #include "master/store/run_kept.h"
 #include "master/store/sheet.h"
 #include "master/store/side.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,27 +43,6 @@ static const char USAGE[] =
     "tag:KEY=VALUE. A and B may be several, with a number of runs behind: 'branch:main valid 5',\n"
     "and files: of a run (FILE.kdrun), of --summary (FILE.json), a report (FILE.html).\n"
     "All: --history FOLDER, else KATYDID_HISTORY, else the usual one.\n";
-
-static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("katydid: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return EXIT_USAGE;
-}
-
-/* Takes why. */
-static int failed(char *why)
-{
-    fprintf(stderr, "katydid: %s\n", why);
-    free(why);
-    return EXIT_FAILED;
-}
 
 /* U+0080 to U+009F move the cursor of some terminals, and JSON does not escape them; nor does
  * CSV. */
@@ -205,7 +184,7 @@ static int show(struct job *j)
     bool is_several;
     json_t *run = history_find_one(j->h, j->a.words[0], &is_several, &j->why);
     if (!run)
-        return failed(j->why);
+        return complain_failed(j->why);
     if (j->a.is_json) {
         print_json(run);
     } else {
@@ -225,7 +204,7 @@ static int note(struct job *j)
     const int rc = id ? history_note(j->h, id, text.data, &j->why) : -1;
     sbuf_fini(&text);
     free(id);
-    return rc ? failed(j->why) : 0;
+    return rc ? complain_failed(j->why) : 0;
 }
 
 static int pin(struct job *j)
@@ -236,7 +215,7 @@ static int pin(struct job *j)
     char *id = one_id(j, j->a.words[0]);
     const int rc = id ? history_pin(j->h, id, name, &j->why) : -1;
     free(id);
-    return rc ? failed(j->why) : 0;
+    return rc ? complain_failed(j->why) : 0;
 }
 
 static int tag(struct job *j)
@@ -253,7 +232,7 @@ static int tag(struct job *j)
         free(key);
     }
     free(id);
-    return rc ? failed(j->why) : 0;
+    return rc ? complain_failed(j->why) : 0;
 }
 
 static bool is_named_before(char *const *ids, size_t i)
@@ -276,7 +255,7 @@ static int remove_runs(struct job *j)
             rc = history_remove(j->h, ids[i], &j->why);
     for (size_t i = 0; i < j->a.count; i++)
         free(ids[i]);
-    return rc ? failed(j->why) : 0;
+    return rc ? complain_failed(j->why) : 0;
 }
 
 /* Samples and log lines only where they are wanted. */
@@ -300,7 +279,7 @@ static int print_whole(struct job *j, const char *id)
 {
     struct stored *s = history_open_run(j->h, id, &stored_all, &j->why);
     if (!s)
-        return failed(j->why);
+        return complain_failed(j->why);
     json_t *all = json_pack("{s:O,s:O}", "run", s->meta, "totals", s->totals);
     json_t *kept = kept_of(j, id);
     json_object_update(all, kept);
@@ -316,13 +295,15 @@ static int export_run(struct job *j)
     struct sbuf path = {0};
     char *id = one_id(j, j->a.words[0]);
     if (!id)
-        return failed(j->why);
+        return complain_failed(j->why);
     int rc = 0;
     if (j->a.is_json) {
         rc = print_whole(j, id);
     } else {
         sbuf_addf(&path, j->a.count > 1 ? "%s" : "%s.kdrun", j->a.count > 1 ? j->a.words[1] : id);
-        rc = history_export(j->h, id, path.data, j->a.has_samples, &j->why) ? failed(j->why) : 0;
+        rc = history_export(j->h, id, path.data, j->a.has_samples, &j->why)
+                 ? complain_failed(j->why)
+                 : 0;
         if (rc == 0)
             puts(path.data);
     }
@@ -336,7 +317,7 @@ static int import(struct job *j)
     for (size_t i = 0; i < j->a.count; i++) {
         char *id = history_import(j->h, j->a.words[i], &j->why);
         if (!id)
-            return failed(j->why);
+            return complain_failed(j->why);
         puts(id);
         free(id);
     }
@@ -352,7 +333,7 @@ static int prune(struct job *j)
         return complain("runs prune: give --keep N, --days D or --mb MB");
     const int removed = history_prune(j->h, &keep, clk_wall(), &j->why);
     if (removed < 0)
-        return failed(j->why);
+        return complain_failed(j->why);
     printf("%d removed\n", removed);
     return 0;
 }
@@ -414,7 +395,7 @@ static int compare(struct job *j)
     if (is_open && side_open(&before, j->h, j->a.words[0], &ask, &j->why))
         code = compare_sides(j, &before, &after, &gate);
     else
-        failed(j->why ? j->why : mem_strdup("no run is stored yet"));
+        complain_failed(j->why ? j->why : mem_strdup("no run is stored yet"));
     side_close(&before);
     side_close(&after);
     return code;
@@ -466,7 +447,7 @@ static int run_command(struct job *j, const struct command_of_runs *c)
     j->h = history_open(folder, c->may_make, &j->why);
     free(folder);
     if (!j->h && !needs_none)
-        return failed(j->why);
+        return complain_failed(j->why);
     if (!j->h) {
         free(j->why);
         j->why = NULL;

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/run/exit_code.h"
 #include "master/nodes/children.h"
+#include "master/app/complain.h"
 #include "master/app/descriptors.h"
 #include "master/app/keys_given.h"
 #include "master/app/master.h"
@@ -18,13 +19,6 @@
 #include <unistd.h>
 
 #define FILES_ENOUGH (1ul << 20)
-
-static int fail(char *why)
-{
-    fprintf(stderr, "katydid: %s\n", why);
-    free(why);
-    return 1;
-}
 
 static const char *list_of(const struct options *o)
 {
@@ -96,7 +90,7 @@ static int start_all(struct children *c, const struct child_config *config, int 
     for (int i = 0; i < count; i++)
         if (children_start(c, config, &why) != 0) {
             children_signal(c, SIGKILL);
-            return fail(why);
+            return complain_failed(why);
         }
     return parent(c);
 }
@@ -106,12 +100,12 @@ int master_run_worker(const struct options *o)
     struct children children;
     char *why = NULL, *endpoint = keys_given_endpoint(o, &why);
     if (!endpoint) {
-        fail(why);
+        complain_failed(why);
         return exit_code_as(o->is_locust, EXIT_USAGE);
     }
     if (children_open(&children, &why) != 0) {
         free(endpoint);
-        return fail(why);
+        return complain_failed(why);
     }
     files_raise_limit(FILES_ENOUGH);
     char *options = options_json(o);
@@ -130,7 +124,7 @@ int master_run_worker(const struct options *o)
     else if (o->worker && getpid() == 1) /* somebody has to wait for what users' code leaves */
         code = start_all(&children, &config, 1);
     else
-        fail(children_exec(&children, &config));
+        complain_failed(children_exec(&children, &config));
     free(options);
     free(endpoint);
     children_close(&children);
