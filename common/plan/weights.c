@@ -93,6 +93,11 @@ double weighed_capacity(const struct weighed *w, double processor)
     return w->done / w->busy * processor;
 }
 
+static unsigned nearest_weight(double fair)
+{
+    return (unsigned)fmin(fmax(round(fair), 1), STRIPE_MOST_WEIGHT);
+}
+
 bool weighed_weigh(const double *capacities, unsigned *weights, size_t count)
 {
     double sum = 0, most = 0;
@@ -103,13 +108,14 @@ bool weighed_weigh(const double *capacities, unsigned *weights, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         const double fair = WEIGHTS_MEAN * capacities[i] * (double)count / sum;
-        most = fmax(most, fabs(fair / weights[i] - 1));
+        if (nearest_weight(fair) != weights[i]) /* else it stays, however far from fair */
+            most = fmax(most, fabs(fair / weights[i] - 1));
     }
     if (most < LEAST_CHANGE)
         return false;
     for (size_t i = 0; i < count; i++) {
         const double fair = WEIGHTS_MEAN * capacities[i] * (double)count / sum;
-        weights[i] = (unsigned)fmin(fmax(round(fair), 1), STRIPE_MOST_WEIGHT);
+        weights[i] = nearest_weight(fair);
     }
     return true;
 }

@@ -72,6 +72,17 @@ static void weights_follow_what_is_clearly_other(void **state)
     assert_false(weighed_weigh((double[]){110, 100, 390}, weights, 3));
 }
 
+static void what_no_weight_is_nearer_to_is_no_change(void **state)
+{
+    unsigned weights[] = {WEIGHTS_MEAN, WEIGHTS_MEAN};
+    const double slow[] = {4, 96}, slowest[] = {1, 1e6};
+    (void)state;
+    assert_true(weighed_weigh(slow, weights, 2));
+    assert_int_equal(weights[0], 1); /* 1.28 */
+    assert_false(weighed_weigh(slow, weights, 2));
+    assert_false(weighed_weigh(slowest, weights, 2)); /* less than 1 is no weight */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +90,7 @@ int main(void)
         cmocka_unit_test(what_are_no_weights_is_refused),
         cmocka_unit_test(capacity_is_what_was_done_with_the_processor),
         cmocka_unit_test(weights_follow_what_is_clearly_other),
+        cmocka_unit_test(what_no_weight_is_nearer_to_is_no_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
