@@ -39,12 +39,12 @@ bool weights_read(struct weights *w, const char *text, char **why)
         return true;
     w->is_auto = !strcmp(text, "auto");
     char *rest = NULL, *copy = mem_strdup(w->is_auto ? "" : text);
-    bool is_good = w->is_auto || *text;
+    bool is_good = true;
     for (char *rule = strtok_r(copy, ",", &rest); rule && is_good;
          rule = strtok_r(NULL, ",", &rest))
         is_good = add_rule(w, rule);
     free(copy);
-    if (is_good)
+    if (is_good && (w->is_auto || w->count))
         return true;
     weights_fini(w);
     return sbuf_refuse(

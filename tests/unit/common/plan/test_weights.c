@@ -31,8 +31,8 @@ static void names_hosts_and_indexes_are_known(void **state)
 
 static void what_are_no_weights_is_refused(void **state)
 {
-    static const char *const wrong[] = {"",      "a",      "a=",    "=4",      "a=0",     "a=-1",
-                                        "a=1.5", "a=1001", "a=4,b", "a=four,", "auto,a=1"};
+    static const char *const wrong[] = {"",     ",",     "a",      "a=",    "=4",      "a=0",
+                                        "a=-1", "a=1.5", "a=1001", "a=4,b", "a=four,", "auto,a=1"};
     struct weights w;
     char *why;
     (void)state;
