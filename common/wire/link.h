@@ -40,8 +40,8 @@ struct link *link_connect(const char *endpoint, const char *identity, char **why
 void link_close(struct link *l, int linger_ms);
 
 int link_fd(const struct link *l);
-const char *
-link_endpoint(const struct link *l); /* as bound: with the port that was picked; without a key */
+/* As bound, with the port that was picked; without a key. */
+const char *link_endpoint(const struct link *l);
 
 /* How many were turned away where keys are asked for. */
 uint64_t link_strangers(const struct link *l);

@@ -257,12 +257,6 @@ const char *history_verdict(const json_t *run)
     return "-";
 }
 
-/* What comes from others must not move the terminal's cursor. */
-static void add_words(struct sbuf *out, const char *text)
-{
-    output_add_visible(out, text);
-}
-
 /* Scenarios have users as they need them: as many as there were at most. */
 static double users_of(const json_t *run)
 {
@@ -275,7 +269,7 @@ static void add_run(struct sbuf *out, const json_t *run)
     const char *profile = text_of(run, "profile"), *pin = text_of(run, "pin");
     const double p95 = number_of(totals, "p95");
     struct sbuf words = {0};
-    add_words(out, text_of(run, "id"));
+    output_add_visible(out, text_of(run, "id"));
     sbuf_addc(out, ' ');
     add_time(out, number_of(run, "started"));
     add_column(out, 0, "", users_of(run));
@@ -284,19 +278,19 @@ static void add_run(struct sbuf *out, const json_t *run)
     add_column(out, 1, "", number_of(totals, "rps"));
     add_column(out, p95 < 10 ? 2 : p95 < 100 ? 1 : 0, "ms", p95);
     add_column(out, 2, "%", 100 * number_of(totals, "fail_ratio"));
-    add_words(&words, history_verdict(run));
+    output_add_visible(&words, history_verdict(run));
     sbuf_addf(out, "  %-11s ", words.data ? words.data : "");
     sbuf_clear(&words);
-    add_words(&words, text_of(git, "commit"));
+    output_add_visible(&words, text_of(git, "commit"));
     sbuf_addf(out, "%-8.8s ", words.data ? words.data : "");
     sbuf_fini(&words);
-    add_words(out, *profile ? profile : text_of(run, "locustfile"));
+    output_add_visible(out, *profile ? profile : text_of(run, "locustfile"));
     if (*pin)
         sbuf_adds(out, "  pinned: ");
-    add_words(out, pin);
+    output_add_visible(out, pin);
     if (*text_of(run, "note"))
         sbuf_adds(out, "  ");
-    add_words(out, text_of(run, "note"));
+    output_add_visible(out, text_of(run, "note"));
     sbuf_addc(out, '\n');
 }
 
@@ -380,7 +374,7 @@ void history_details(const json_t *run, struct sbuf *out)
                 : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
         if (strcmp(key, "spark") != 0 && text && *text) {
             sbuf_addf(out, "%-12s ", key);
-            add_words(out, text);
+            output_add_visible(out, text);
             sbuf_addc(out, '\n');
         }
         free(text);

@@ -14,8 +14,7 @@
 
 #define BYTES_MAX (64 << 20)
 #define READ_BYTES (1u << 20)
-#define PIECE_MOST                                                                                 \
-    (1u << 20) /* bytes of a row: JSON takes up to 45 times as much when it is read */
+#define PIECE_MOST (1u << 20) /* bytes of a row: read, JSON takes up to 45 times as much */
 #define OCTAVES_MOST 200000
 #define MS_MAX 1e12
 
