@@ -24,6 +24,18 @@ static bool put_past(const struct scenario *s, int64_t at_ns, struct sbuf *out, 
     return true;
 }
 
+/* By itself: with what was before it an answer would tell of stages that nobody wrote. */
+static bool is_throttle(const struct scenario *s, const char *rates)
+{
+    struct scenario plan;
+    char *why = NULL;
+    const bool is_good = scenario_throttle(&plan, s->name, rates, &why);
+    if (is_good)
+        scenario_fini(&plan);
+    free(why);
+    return is_good;
+}
+
 bool scenario_throttled(const struct scenario *s, int64_t at_ns, const char *rates,
                         struct sbuf *out, char **why)
 {
@@ -36,7 +48,7 @@ bool scenario_throttled(const struct scenario *s, int64_t at_ns, const char *rat
         return scenario_refuse(why, s, "it is over");
     if (!rates && !s->throttle)
         return scenario_refuse(why, s, "it has no throttle");
-    if (rates && (!*rates || strchr(rates, '=')))
+    if (rates && (!*rates || strchr(rates, '=') || !is_throttle(s, rates)))
         return scenario_refuse(why, s, "'%s' is no throttle: write 100/s, or 1m:100/s,5m:50/s",
                                rates);
     if (!put_past(s, at_ns, &stages, why)) {

@@ -278,6 +278,12 @@ static void a_throttle_that_cannot_be_is_refused(void **state)
     assert_false(scenario_throttled(s, 20 * S, "5/s", &text, &why));
     free(why);
     free_all(&s, 1);
+    s = scenario_given("u:constant-vus:class=A,users=5,duration=9s,throttle=5/s");
+    assert_false(scenario_throttled(s, S, "30x", &text, &why));
+    assert_non_null(strstr(why, "'30x' is no throttle"));
+    assert_null(strstr(why, "ns"));
+    free(why);
+    free_all(&s, 1);
 }
 
 int main(void)
