@@ -13,17 +13,19 @@ static const char STYLE[] =
     "--before:#8a5a00;--after:#0b5cad;--bad:#b3261e}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#a3acba;--line:#3a414d;"
     "--ground:#161a21;--before:#e0a94a;--after:#6cb2ff;--bad:#ff8a80}}"
-    "body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.45 system-ui,sans-serif}"
+    "body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.45 system-ui,sans-serif;"
+    "overflow-wrap:anywhere}"
     "main{max-width:900px;margin:0 auto;padding:24px 16px}"
     "h1{font-size:22px}h2{font-size:17px;margin-top:32px}"
     ".answer{font-size:18px;font-weight:600}.bad{color:var(--bad);font-weight:600}"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}"
     "th,td{padding:4px 8px;border-bottom:1px solid var(--line);text-align:left;"
-    "vertical-align:top;overflow-wrap:anywhere}"
+    "vertical-align:top}td:first-child{min-width:9em}"
     "th{color:var(--soft);font-weight:600;overflow-wrap:normal}.n{text-align:right;white-space:"
     "nowrap;"
     "font-variant-numeric:tabular-nums}"
-    "figure{margin:16px 0}figcaption{color:var(--soft)}figure svg{width:100%;height:auto}"
+    "figure{margin:16px 0;overflow-x:auto}figcaption{color:var(--soft)}"
+    "figure svg{width:100%;min-width:600px;height:auto}"
     "svg text{fill:var(--soft);font-size:11px}"
     ".grid,.zero,.margin{fill:none;stroke:var(--line)}.zero{stroke:var(--soft)}"
     ".margin{stroke:var(--bad);stroke-dasharray:2 2}"
@@ -31,7 +33,8 @@ static const char STYLE[] =
     ".before{stroke:var(--before);stroke-dasharray:6 4}.after{stroke:var(--after)}"
     ".hotter{fill:var(--after)}.colder{stroke:var(--before);stroke-width:1.5}"
     ".more{stroke-width:1;opacity:.45}circle{fill:var(--after)}"
-    ".key svg{width:36px;height:10px;vertical-align:middle}.key span{margin-right:24px}";
+    ".key svg{width:36px;height:10px;vertical-align:middle}"
+    ".key span{display:inline-block;margin-right:24px}";
 
 static void add_text(struct sbuf *out, const char *text)
 {
@@ -158,6 +161,10 @@ static void add_json_cell(struct sbuf *out, const json_t *value)
 {
     if (json_is_array(value)) { /* a command */
         add_words(out, value);
+        return;
+    }
+    if (json_is_real(value)) {
+        sbuf_addf(out, "<td>%.6g</td>", json_real_value(value));
         return;
     }
     char *text = json_is_string(value)
