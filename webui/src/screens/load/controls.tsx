@@ -47,7 +47,7 @@ function Throttle({ of, isOff, onChanged }: { of: Scenario; isOff: boolean; onCh
   }
   return (
     <>
-      <span class="input-box" title="Requests a second that its users may send, at most">
+      <span class="input-box throttle" title="Requests a second that its users may send, at most">
         <input type="text" inputMode="decimal" autocomplete="off" id={throttleId(of.name)} value={shown} placeholder="no throttle" disabled={isOff} aria-label={`Throttle of ${of.name}, requests per second`} aria-invalid={error !== ""}
           onInput={(event) => setDraft(event.currentTarget.value)} onBlur={() => { if (error === "") setDraft(null); }}
           onKeyDown={(event) => { if (event.key === "Enter") void send(event.currentTarget.value); }} />
