@@ -20,7 +20,7 @@ const { chosenOf } = await import("../../src/parts/samples");
 const { SampleView } = await import("../../src/parts/sample");
 const { ExceptionList } = await import("../../src/screens/failures/exceptions");
 const { isInCell } = await import("../../src/chart/cell");
-const { COLUMNS, chosen } = await import("../../src/screens/endpoints/columns");
+const { COLUMNS, chosen, typeWidth } = await import("../../src/screens/endpoints/columns");
 const { Charts } = await import("../../src/screens/live/charts");
 const { NowTable } = await import("../../src/screens/workers/tables");
 const { Tiles } = await import("../../src/screens/live/tiles");
@@ -189,6 +189,12 @@ test("the table has the columns that find room beside a name; those that somebod
   expect(keys(roomOf(720))).toEqual(["method", "name", "requests", "failed", "p95", "p99"]);
   expect(keys(roomOf(1440))).toEqual(keys());
   expect(chosen("trend,p999", 300).map((column) => column.key)).toEqual(["method", "name", "p999", "trend"]);
+});
+
+test("the types of requests have room for the longest of them, and never that of a name", () => {
+  expect(typeWidth(["GET", "WS"])).toBe(typeWidth([]));
+  expect(typeWidth(["GET", "grpc first"])).toBeGreaterThanOrEqual(12 + 7 * "grpc first".length);
+  expect(typeWidth(["x".repeat(500)])).toBe(130);
 });
 
 test("a cell of the heatmap has the requests that lie in it, however many newer ones lie elsewhere", () => {

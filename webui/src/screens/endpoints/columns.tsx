@@ -107,10 +107,23 @@ function tickColumn(table: Table): GridColumn<number> {
   };
 }
 
+const TYPE_PX = [70, 130] as const; // least and most: types of one's own may be of any length
+
+/** Room for the longest of them: "grpc first" has more letters than a method of HTTP. */
+export function typeWidth(types: readonly string[]): number {
+  const longest = types.reduce((most, type) => Math.max(most, type.length), 0);
+  return Math.min(Math.max(TYPE_PX[0], Math.ceil(14 + 7.5 * longest)), TYPE_PX[1]);
+}
+
 /** As columns of the grid. sparks: lines of p95 by the id of the row; hasTicks: rows can be ticked. */
 export function gridColumns(shown: EndpointColumn[], table: Table, sparks: Record<string, (number | null)[]>, hasTicks: boolean): GridColumn<number>[] {
+  const roomOf = ({ key, width, minWidth }: EndpointColumn): { width: string; minWidth: number } => {
+    if (key !== "method") return { width, minWidth };
+    const px = typeWidth(table.rows.methods);
+    return { width: `${px}px`, minWidth: px };
+  };
   const columns: GridColumn<number>[] = shown.map((column) => ({
-    key: column.key, label: column.label, ...(column.unit ? { unit: column.unit } : {}), title: column.title, width: column.width, minWidth: column.minWidth,
+    key: column.key, label: column.label, ...(column.unit ? { unit: column.unit } : {}), title: column.title, ...roomOf(column),
     isText: column.isText ?? false, isSortable: column.isSortable ?? true,
     cell: (slot) => {
       if (column.key === "trend") return slot === TOTAL ? null : <Spark values={sparks[table.rows.ids[slot]!] ?? []} tone="latency inline" />;
@@ -118,7 +131,7 @@ export function gridColumns(shown: EndpointColumn[], table: Table, sparks: Recor
       return column.text(table, slot);
     },
     className: (slot) => (column.isWarm?.(table, slot) ? "warm" : column.number !== null && column.text(table, slot) === "0" ? "zero" : ""),
-    tip: (slot) => (column.key === "name" ? column.text(table, slot) : undefined),
+    tip: (slot) => (column.key === "name" || column.key === "method" ? column.text(table, slot) : undefined),
   }));
   return hasTicks ? [tickColumn(table), ...columns] : columns;
 }
