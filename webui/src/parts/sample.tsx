@@ -12,6 +12,9 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** Kinds of requests, where others have a method of HTTP: curl cannot send their like. */
+const NOT_FOR_CURL = /^(?:WS|grpc|SSE|LLM)\b/;
+
 /** The same request for a shell. Masked headers stay masked. */
 function asCurl(sample: Sample): string {
   const skipped = new Set(["host", "content-length", "connection", "accept-encoding"]);
@@ -76,7 +79,7 @@ export function SampleView({ sample, isOpen }: { sample: Sample; isOpen?: boolea
         <Side title="Sent" headers={sample.request_headers} body={sample.request_body} />
         <Side title="Received" headers={sample.response_headers} body={sample.response_body} />
       </div>
-      <CopyButton text={asCurl(sample)} label="Copy as curl" />
+      {NOT_FOR_CURL.test(sample.method) ? null : <CopyButton text={asCurl(sample)} label="Copy as curl" />}
       {sample.trace ? <> <CopyButton text={sample.trace} label="Copy trace id" /> <code>{visible(sample.trace)}</code></> : null}
     </details>
   );

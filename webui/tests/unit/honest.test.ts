@@ -93,6 +93,11 @@ test("moments are told as the times' choice says, of exceptions, samples and los
   timeMode.value = "local";
 });
 
+test("only what curl can send may be copied for it", () => {
+  const copied = (method: string): boolean => shown(h(SampleView, { sample: { at: 964.25, method, url: "http://shop/", request_headers: [], response_headers: [] } as unknown as Sample, isOpen: true })).text().includes("Copy as curl");
+  expect(["GET", "PURGE", "grpc", "grpc first", "WS", "LLM"].filter(copied)).toEqual(["GET", "PURGE"]);
+});
+
 test("the choice of the times' zone is named, on a phone too", () => {
   run();
   expect(show(TimeBar).all(".time-mode")[0]).toBe("Times:since startlocalUTC");
