@@ -91,6 +91,7 @@ test("of steps of several seconds the mean is drawn", () => {
 
 test("what was dropped had no free user; a late start is the generator's or waited for one", () => {
   expect(droppedWords(RAMP)).toBeNull();
+  expect(droppedWords({ ...RAMP, dropped: 5, throttle: 30 })!.text).toMatch(/wait for its throttle of 30/);
   expect(droppedWords(scenario([], { due: 200, dropped: 50 }))!.text).toMatch(/^50 of 200 \(25.0 %\) were dropped: no virtual user was free, all 10 were busy and 5 waited already\./);
   expect(droppedWords(scenario([], { is_open: false, dropped: 3 }))!.text).toContain("the time of the scenario was over");
   const late = { late: { "1": 9, "10": 7, "100": 1 } };

@@ -1,6 +1,6 @@
-/* Why starts were late and arrivals dropped, in words: the one is the generator's doing, the other the target's, or too few
- * users. Pure. */
-import { count, msUnit, percent } from "../../lib/format";
+/* Why starts were late and arrivals dropped, in words: the one is the generator's doing, the other the target's, the
+ * throttle's, or too few users. Pure. */
+import { count, msUnit, percent, rate } from "../../lib/format";
 import type { Scenario } from "../../live/scenarios";
 
 export interface Remark {
@@ -19,6 +19,7 @@ export function droppedWords(of: Scenario): Remark | null {
   if (!of.is_open) return { tone: "fail", text: `${what}the time of the scenario was over before they were started.` };
   const place = of.max_waiting > 0 ? ` and ${count(of.max_waiting)} waited already` : "";
   const whose = of.is_of_all ? "no user was free" : `no virtual user was free, ${of.max_users === 1 ? "the only one was" : `all ${count(of.max_users)} were`} busy`;
+  if (typeof of.throttle === "number") return { tone: "fail", text: `${what}${whose}${place}. Users wait for its throttle of ${rate(of.throttle)} requests a second; if that lets enough pass, the target took longer than so many users can bear at this rate.` };
   return { tone: "fail", text: `${what}${whose}${place}. The target took longer than so many users can bear at this rate: it has not been given the load of the plan. More ${of.is_of_all ? "users" : "max_users"} would give it.` };
 }
 
