@@ -41,7 +41,7 @@ function Row({ row, columns, kind, isBeside, isCurrent, onOpen }: { row: Counted
       </td>
       {kind === "metrics" && !isBeside ? <td data-label="Type" class="muted">{row.type}</td> : null}
       {columns.map((column) => <td key={column.key} class={`number ${column.isWarm?.(row) ? "warm" : ""}`} data-label={column.label}>{column.text(row)}</td>)}
-      {isBeside ? null : <td class="number muted moments" data-label={kind === "checks" ? "Failed first – last" : "First – last"}>{row.first === null || row.last === null ? "–" : `${timeText(row.first)} – ${timeText(row.last)}`}</td>}
+      {isBeside ? null : <td class="number muted" data-label={kind === "checks" ? "Failed first – last" : "First – last"}>{row.first === null || row.last === null ? "–" : `${timeText(row.first)} – ${timeText(row.last)}`}</td>}
     </tr>
   );
 }
