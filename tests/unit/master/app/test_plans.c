@@ -171,7 +171,7 @@ static void a_throttle_is_changed(void **state)
     expect_change(b, "{\"name\":\"loop\",\"throttle\":[[\"1m\",\"8/s\"],[0,2],[5,2]]}",
                   "Throttle of loop: none → ");
     expect_change(b, "{\"name\":\"some\",\"throttle\":\"9/m\"}", "none → 0.15/s");
-    expect_refusal(b, "{\"name\":\"loop\",\"throttle\":\"fast\"}", "throttle", "write a rate");
+    expect_refusal(b, "{\"name\":\"loop\",\"throttle\":\"fast\"}", "throttle", "write 100/s");
     expect_refusal(b, "{\"name\":\"loop\",\"throttle\":3,\"users\":3}", "rate", "Give one of");
     assert_true(plans_run_time_s(&b->m) <= 0);
     free_plans(b);
