@@ -242,9 +242,9 @@ json_t *run_about_own_command(void)
 
 void run_about_seed(const struct options *o, json_t *about)
 {
-    json_t *schedule = json_array();
     if (o->seed < 0)
         return;
+    json_t *schedule = json_array();
     for (char **text = o->scenario; text && *text; text++)
         json_array_append_new(schedule, json_string(*text));
     const char *const texts[] = {o->scenarios_file, o->rate, o->rate_ramp, o->stages};
