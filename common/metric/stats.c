@@ -151,7 +151,7 @@ static void free_failures(struct stats *s)
     map_clear(&s->index->kinds);
 }
 
-static void free_exceptions(struct stats *s)
+void stats_forget_exceptions(struct stats *s)
 {
     for (struct exception *e = s->exceptions, *next; e; e = next) {
         next = e->next;
@@ -192,7 +192,7 @@ void stats_fini(struct stats *s)
         return;
     free_rows(s);
     free_failures(s);
-    free_exceptions(s);
+    stats_forget_exceptions(s);
     tally_fini(&s->total);
     map_fini(&s->index->rows);
     map_fini(&s->index->failures);
@@ -206,20 +206,31 @@ void stats_fini(struct stats *s)
 static void restart(struct stats *s, double now)
 {
     free_failures(s);
-    free_exceptions(s);
     tally_zero(&s->total);
     s->overflow = 0;
     s->started_at = now;
 }
 
-void stats_clear(struct stats *s, double now)
+void stats_clear_requests(struct stats *s, double now)
 {
     free_rows(s);
     s->clears++;
     restart(s, now);
 }
 
+void stats_clear(struct stats *s, double now)
+{
+    stats_clear_requests(s, now);
+    stats_forget_exceptions(s);
+}
+
 void stats_reset(struct stats *s, double now)
+{
+    stats_reset_requests(s, now);
+    stats_forget_exceptions(s);
+}
+
+void stats_reset_requests(struct stats *s, double now)
 {
     for (struct tally *t = s->rows; t; t = t->next)
         if (!tally_is_empty(t))

@@ -74,6 +74,10 @@ void stats_init(struct stats *s, double now, struct stats_limits limits);
 void stats_fini(struct stats *s);
 void stats_clear(struct stats *s, double now); /* forgets every row */
 void stats_reset(struct stats *s, double now); /* zeroes every row, forgets failures, exceptions */
+/* The same of requests alone: exceptions, which are of tasks, stay. */
+void stats_clear_requests(struct stats *s, double now);
+void stats_reset_requests(struct stats *s, double now);
+void stats_forget_exceptions(struct stats *s);
 
 /* The row of (method, name), made when new. Never NULL. Borrowed. */
 struct tally *stats_row(struct stats *s, const char *method, size_t method_len, const char *name,

@@ -201,6 +201,7 @@ static struct command_result swarm(struct master *m, struct command *c)
 static struct command_result reset(struct master *m)
 {
     run_reset(m);
+    record_forget_exceptions(&m->record); /* as Locust's page does; its code keeps them */
     publish_view(m);
     return done("Statistics reset");
 }

@@ -305,10 +305,21 @@ void record_exception(struct record *r, const struct worker *w, const struct mes
         stats_add_exception(&r->stats, now, e->message, e->traceback, w->id, 1);
 }
 
+void record_forget_exceptions(struct record *r)
+{
+    stats_forget_exceptions(&r->stats);
+}
+
 void record_clear(struct record *r, double now)
 {
+    record_forget_exceptions(r);
+    record_clear_requests(r, now);
+}
+
+void record_clear_requests(struct record *r, double now)
+{
     host_stats_clear(r->host_stats);
-    stats_clear(&r->stats, now);
+    stats_clear_requests(&r->stats, now);
     view_builder_forget(r->view_builder);
     snapshot_forget(r->snapshots);
     timeline_clear(r->timeline, now);
@@ -352,7 +363,7 @@ void record_began(struct record *r, double now)
 
 void record_reset(struct record *r, double now)
 {
-    stats_reset(&r->stats, now);
+    stats_reset_requests(&r->stats, now);
     timeline_reset(r->timeline, now);
     samples_clear(r->samples);
     series_store_reset(r->series);

@@ -70,8 +70,12 @@ void record_exception(struct record *r, const struct worker *w, const struct mes
                       double now);
 
 void record_clear(struct record *r, double now); /* a run begins */
+/* Code says so in the middle of it: exceptions, which Locust's runner keeps, stay, as in a reset.
+ */
+void record_clear_requests(struct record *r, double now);
 void record_began(struct record *r, double now); /* its load does, after its setup */
 void record_reset(struct record *r, double now); /* its figures begin anew, in the middle of it */
+void record_forget_exceptions(struct record *r);
 /* What the master itself knows of: n more of a counter with that one tag, now. */
 void record_count(struct record *r, const char *metric, struct tag tag, double n, double now);
 void record_close(struct record *r, double now); /* its last second has passed */

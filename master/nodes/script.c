@@ -307,7 +307,7 @@ void script_on_call(struct nodes *n, const struct message_call *c)
         record_reset(n->record, nodes_now(n).unix_time);
         return;
     case CALL_CLEAR:
-        nodes_clear(n);
+        record_clear_requests(n->record, nodes_now(n).unix_time);
         return;
     }
     char **classes = copy_texts(c->user_classes);

@@ -56,6 +56,40 @@ def test_what_code_writes_is_what_is_reported(mode, how):
     assert [(row["Count"], row["Message"]) for row in exceptions] == [("1", "counted by code")]
 
 
+RAISES = '''
+import gevent
+from locust import User, constant, events, task
+from locust.runners import WorkerRunner
+
+class Once(User):
+    wait_time = constant(100)
+    @task
+    def fail(self): raise ValueError("of a task")
+
+@events.test_start.add_listener
+def begin(environment, **_):
+    if not isinstance(environment.runner, WorkerRunner):
+        gevent.spawn(reset, environment)
+
+def reset(environment):
+    while not environment.runner.exceptions:
+        gevent.sleep(0.1)
+    environment.stats.%s()
+    gevent.sleep(0.1)
+    environment.runner.quit()
+'''
+
+
+@pytest.mark.parametrize("mode", [[], ["--processes", "1"]], ids=["local", "processes"])
+@pytest.mark.parametrize("how", ["reset_all", "clear_all"])
+def test_exceptions_outlast_statistics_that_code_resets(mode, how):
+    with locustfile(RAISES % how) as path:
+        run = run_katydid("-f", path, "--headless", "--csv", path.parent / "run", *mode)
+        assert run.code == 1, run.describe()
+        exceptions = list(csv.DictReader(open(path.parent / "run_exceptions.csv", newline="")))
+    assert [(row["Count"], row["Message"]) for row in exceptions] == [("1", "of a task")]
+
+
 EDITS = '''
 import gevent
 from locust import User, constant, events, task

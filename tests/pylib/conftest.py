@@ -82,7 +82,7 @@ class FakeStats:
     def clear(self, *_):
         pass
 
-    reset = names_forget = names_heard = clear
+    reset = clear_requests = names_forget = names_heard = clear
 
     def take(self, fine=False):
         pass

@@ -442,10 +442,19 @@ static PyObject *clear_method(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *clear_requests_method(PyObject *self, PyObject *unused)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    (void)unused;
+    cache_clear(s);
+    for_all(s, stats_clear_requests);
+    Py_RETURN_NONE;
+}
+
 static PyObject *reset_method(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    for_all((struct py_stats *)self, stats_reset);
+    for_all((struct py_stats *)self, stats_reset_requests);
     Py_RETURN_NONE;
 }
 
@@ -578,7 +587,8 @@ static PyMethodDef methods[] = {
     {"cut", cut_method, METH_VARARGS, "cut(method, name)"},
     {"exception", exception_method, METH_VARARGS,
      "exception(message, traceback, name of its class, or none)"},
-    {"clear", clear_method, METH_NOARGS, "Forgets every row."},
+    {"clear", clear_method, METH_NOARGS, "Forgets every row and exception."},
+    {"clear_requests", clear_requests_method, METH_NOARGS, "Forgets every row."},
     {"reset", reset_method, METH_NOARGS, "Zeroes every row."},
     {"report", report_method, METH_NOARGS,
      "What was counted since the last report, as bytes in Katydid's dialect."},

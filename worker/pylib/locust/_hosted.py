@@ -451,7 +451,7 @@ class HostedFeed:
         self._call("reset_stats")
 
     def clear(self):
-        self._runner._core.clear()
+        self._runner._core.clear_requests()
         self._call("clear_stats")
 
     def _call(self, method):

@@ -404,7 +404,14 @@ static void test_reset_keeps_rows_and_clear_does_not(void **state)
     assert_true(s.started_at == T0 + 5);
     fail_one(&s, "/a", T0, "x");
     assert_int_equal(s.failure_count, 1);
+    stats_add_exception(&s, T0, "m", "t", "", 1);
+    stats_reset_requests(&s, T0 + 6);
+    assert_int_equal(s.row_count, 1);
+    stats_clear_requests(&s, T0 + 6);
+    assert_int_equal(s.row_count + s.failure_count, 0);
+    assert_int_equal(s.exception_count, 1);
     stats_clear(&s, T0 + 6);
+    assert_null(s.exceptions);
     assert_int_equal(s.row_count, 0);
     assert_null(stats_find(&s, "GET", "/a"));
     add(&s, "/a", T0, 10);
