@@ -299,6 +299,13 @@ $(AUTOBAHN_STAMP): | $(CLIENTS_STAMP)
 .PHONY: autobahn
 autobahn: all $(AUTOBAHN_STAMP) ## the client cases of the Autobahn test suite against our WebSocket; not part of make test
 	@$(PY_COMPLETE) tests/autobahn/run.py $(O) build/autobahn
+# They make networks, small disks and control groups of their own, and hurt what runs in them.
+HOURS ?= 24
+.PHONY: drills soak
+drills: all $(SUPPORT) ## faults, long: kill, stop, partition, loss, clocks, full disks …; wants root, prints a table; not part of make test; T=pattern
+	@$(TEST_ENV) $(PY_COMPLETE) tests/drills/run.py --build $(O) $(if $(T),--only '$(T)') || $(FAILED)
+soak: all $(SUPPORT) $(CLIENTS_STAMP) ## a test of HOURS=24 with everything that could grow; prints slopes of memory, descriptors and processor share
+	@$(TEST_ENV) $(PY_COMPLETE) tests/drills/soak.py --build $(O) $(HOURS) || $(FAILED)
 .PHONY: docker-test
 docker-test: ## the image and the cluster of docker/ on a Docker engine; not part of make test
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/docker/cluster.py || $(FAILED)
