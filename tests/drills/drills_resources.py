@@ -38,9 +38,12 @@ def local(server, file, *more, prefix=(), users=5, seconds=4):
                    env={"KATYDID_HISTORY": "off"}, prefix=prefix)
 
 
+TALKS = FILE.replace("from locust", "import logging\n    from locust").replace("    self.client", "    logging.info('p' * 200)\n            self.client")
+
+
 @contextlib.contextmanager
-def served():
-    with target() as server, locustfile(FILE) as file, tempfile.TemporaryDirectory(prefix="katydid-drill-") as folder:
+def served(text=FILE):
+    with target() as server, locustfile(text) as file, tempfile.TemporaryDirectory(prefix="katydid-drill-") as folder:
         yield server, file, Path(folder)
 
 
@@ -60,7 +63,7 @@ def refused(report, *words):
 
 def full_later(report, *words):
     """A disk that is full when the load has begun: the load goes on, and the end tells."""
-    with small_disk() as (disk, full, _), served() as (server, file, folder):
+    with small_disk() as (disk, full, _), served(TALKS) as (server, file, folder):
         with local(server, file, *[str(w).replace("DISK", str(disk)) for w in words], "--summary", folder / "summary.json", seconds=6) as run:
             wait_for(lambda: server.log()["requests"] > 50, "load")
             full()
