@@ -27,14 +27,25 @@ unsigned long files_raise_limit(unsigned long wanted)
     return setrlimit(RLIMIT_NOFILE, &higher) == 0 ? higher.rlim_cur : limit.rlim_cur;
 }
 
-char *files_advice(unsigned long limit, unsigned long needed)
+static char *advise(unsigned long limit, const char *whose, unsigned long needed,
+                    const char *or_else)
 {
     struct sbuf text = {0};
     sbuf_addf(&text,
-              "%lu open files are allowed per process, but the users asked for need about %lu: "
+              "%lu open files are allowed per process, but %s about %lu: "
               "raise the limit (ulimit -n %lu in the shell; for good: a \"nofile\" line in "
               "/etc/security/limits.conf, LimitNOFILE= of the service, --ulimit nofile= of the "
-              "container), use fewer users, or more workers.",
-              limit, needed, needed);
+              "container)%s.",
+              limit, whose, needed, needed, or_else);
     return sbuf_take(&text);
+}
+
+char *files_advice(unsigned long limit, unsigned long needed)
+{
+    return advise(limit, "the users asked for need", needed, ", use fewer users, or more workers");
+}
+
+char *files_advice_least(unsigned long limit)
+{
+    return advise(limit, "to run at all takes", FILES_LEAST, "");
 }

@@ -10,5 +10,8 @@ unsigned long files_needed(double users, double processes);
  * inherit it. Returns the limit now in force. */
 unsigned long files_raise_limit(unsigned long wanted);
 
+#define FILES_LEAST 64 /* without users: the link, Python and its modules */
+
 /* One sentence: how many are missing, and how to get them. Malloced. */
 char *files_advice(unsigned long limit, unsigned long needed);
+char *files_advice_least(unsigned long limit); /* of FILES_LEAST */

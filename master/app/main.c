@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "master/nodes/children.h"
 #include "master/app/custom_options.h"
+#include "master/app/descriptors.h"
 #include "master/app/keys_command.h"
 #include "common/run/exit_code.h"
 #include "master/app/master.h"
@@ -58,6 +59,18 @@ static void print_version(void)
     free(words);
 }
 
+/* With a few, ZeroMQ aborts and Python cannot read its own modules. */
+static int check_files(void)
+{
+    const unsigned long limit = files_raise_limit(FILES_LEAST);
+    if (limit >= FILES_LEAST)
+        return 0;
+    char *advice = files_advice_least(limit);
+    fprintf(stderr, "%s: %s\n", options_program(), advice);
+    free(advice);
+    return EXIT_FILES;
+}
+
 static int run(const struct options *o, char **argv)
 {
     if (o->help || o->version) {
@@ -75,7 +88,9 @@ static int run(const struct options *o, char **argv)
         receivers_help();
         return 0;
     }
-    int code = open_log(o);
+    int code = check_files();
+    if (code == 0)
+        code = open_log(o);
     if (code)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)

@@ -241,6 +241,13 @@ def test_too_few_descriptors_that_cannot_be_raised():
                 prefix=limited(256, 256), patterns=["5100", "256", "ulimit|LimitNOFILE|limits.conf"])
 
 
+@pytest.mark.parametrize("limit", [10, 13, 16, 20, 40])
+@pytest.mark.parametrize("role", ["", "--master", "--worker"])
+def test_a_limit_of_descriptors_that_nothing_can_run_with(limit, role):
+    with locustfile(USER) as file:
+        refused(71, "-f", file, *([role] if role == "--worker" else [*QUICK, "-H", "http://127.0.0.1:1", *role.split()]), prefix=limited(limit, limit), patterns=[str(limit), "64", "ulimit"])
+
+
 def test_too_few_descriptors_are_raised_when_allowed():
     hard = int(subprocess.run(["/bin/sh", "-c", "ulimit -Hn"], capture_output=True, text=True, check=True).stdout)
     assert hard >= 4096
