@@ -128,7 +128,7 @@ $(O)/dist/.stamp: setup/wheel.py $(wildcard worker/pylib/katydid/*.py)
 
 # The library: `import locust` in the ordinary Python that PYTHON names, without the programs above.
 # $(O)/python is what PYTHONPATH takes. The worker's objects serve.
-PY_SO_C  := $(filter-out %/embed.c %/arena.c,$(PY_C))
+PY_SO_C  := $(filter-out %/embed.c,$(PY_C))
 
 $(O)/python/.stamp: $(PY_SO) $(wildcard worker/pylib/*/__init__.py worker/pylib/*.dist-info/METADATA)
 	@rm -rf $(O)/python/*.dist-info; for p in worker/pylib/*/; do ln -sfnr $${p%/} $(O)/python/; done; touch $@

@@ -1,48 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # test.sh PACKAGE LOCUSTFILES: installs the package in a bare root, runs the sample shop under load with it, removes and purges it, and
-# looks for what is left. As root, with debootstrap; SUITE names the release, else it is the one of this machine.
-# The last line is "N passed, N failed".
+# looks for what is left (../root.sh). The last line is "N passed, N failed".
 set -euo pipefail
 package=$(readlink -f "$1") files=$(readlink -f "$2")
-# shellcheck source=/dev/null
-suite=${SUITE:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
-[ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || { echo 'make deb-test: needs root and debootstrap'; exit 1; }
-root=$(mktemp -d) passed=0 failed=0
-cleanup() {
-    umount "$root/proc" "$root/dev" 2>/dev/null || true
-    mountpoint -q "$root/proc" || mountpoint -q "$root/dev" || rm -rf "$root"
-}
-trap cleanup EXIT
-within() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root DEBIAN_FRONTEND=noninteractive ${http_proxy:+http_proxy=$http_proxy} "$@"; }
-check() { # WHAT COMMAND …
-    local what=$1 log=$root/tmp/log
-    shift
-    if "$@" >"$log" 2>&1; then
-        passed=$((passed + 1)) && echo "ok      $what"
-    else
-        failed=$((failed + 1)) && echo "FAILED  $what" && tail -20 "$log"
-    fi
-}
+. "$(dirname "$0")/../root.sh"
 left() { ! find "$root" -xdev -path "$root/root" -prune -o -path "$root/tmp" -prune -o -path "$root/var/cache" -prune -o -path "$root/var/log" -prune -o \
     \( -iname '*katydid*' -o -iname '*locust*' \) -print | grep .; }
 
-debootstrap --variant=minbase "$suite" "$root" "${MIRROR:-http://deb.debian.org/debian}" >"$root.log" 2>&1 || { tail -5 "$root.log"; exit 1; }
-rm -f "$root.log"
-mount -t proc proc "$root/proc"
-mount --bind /dev "$root/dev"
-cp /etc/resolv.conf "$root/etc/"
-cp /etc/apt/apt.conf.d/*prox* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
 cp "$package" "$root/root/katydid.deb"
 cp -r "$files" "$root/root/files"
-cat >"$root/root/example.sh" <<'END'
-cd /root/files
-python3 _shop.py --errors 0 >/tmp/shop.log & shop=$!
-trap 'kill $shop' EXIT
-until grep -q listening /tmp/shop.log; do kill -0 $shop && sleep 0.1; done
-url=$(sed 's/.* //' /tmp/shop.log)
-katydid -f ecommerce.py -H "$url" --headless -u 10 -r 10 -t 5s --processes 2 --json-file /tmp/out --html /tmp/report.html
-END
 within apt-get update -qq >/dev/null
 check 'it installs, with what it depends on' within apt-get install -y --no-install-recommends /root/katydid.deb
 check 'it says its version' within katydid --version
@@ -59,5 +26,4 @@ check 'settings outlive that' within grep -q mine /etc/default/katydid
 check 'it is purged' within apt-get purge -y katydid
 check 'nothing is left' left
 check 'nor the user' within sh -c '! getent passwd katydid'
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

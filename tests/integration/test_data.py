@@ -126,7 +126,7 @@ def test_a_bad_file_is_refused_before_anything_starts(tmp_path, text, words, mor
 
 @pytest.mark.parametrize("more", [[], ["--processes", "2"]], ids=["local", "distributed"])
 def test_stock_locust_deals_them_out_as_well(tmp_path, more):
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     with file_of() as file:
         stock = subprocess.run([STOCK_LOCUST, "-f", file, *map(str, HEADLESS), *more], capture_output=True, text=True, timeout=100, cwd=tmp_path,
                                env={**os.environ, "PYTHONPATH": str(wheel)})

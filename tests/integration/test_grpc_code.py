@@ -259,7 +259,7 @@ UNTIL_ALL = """
 @pytest.mark.parametrize("code", [STUBS, DYNAMIC.replace("FROM", "")], ids=["stubs", "reflection"])
 def test_under_stock_locust(code, shop, tmp_path):
     port, folder = shop
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     (packages,) = (CLIENTS / "lib").glob("python3*/site-packages")
     path = os.pathsep.join(map(str, (wheel, folder, packages)))
     with locustfile(textwrap.dedent(code) + textwrap.dedent(UNTIL_ALL)) as file:

@@ -210,7 +210,7 @@ def start(page):
 
 
 def test_under_stock_locust_they_run_too(tmp_path):
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     subprocess.run([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", "--target", tmp_path / "site",
                     wheel], check=True, timeout=100)
     with target() as server, file_of() as file:

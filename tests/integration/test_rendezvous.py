@@ -47,5 +47,5 @@ def test_users_of_all_workers_meet_and_who_waits_too_long_goes_on(tmp_path, proc
 
 
 def test_under_stock_locust_they_meet_as_well(tmp_path):
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     check(tmp_path, STOCK_LOCUST, 2, env={**os.environ, "PYTHONPATH": str(wheel)})

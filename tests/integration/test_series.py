@@ -294,7 +294,7 @@ class Fast(FastHttpUser):
 
 
 def test_the_same_file_runs_under_stock_locust(tmp_path):
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     subprocess.run([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", "--target", tmp_path / "site",
                     wheel], check=True, timeout=100)
     with target() as shop, locustfile(EVERYWHERE) as file:

@@ -487,7 +487,7 @@ def test_a_run_with_files_and_metrics(ports, tmp_path):
 
 def test_the_same_file_under_stock_locust(ports, tmp_path):
     """By websocket-client, as request events."""
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     file = tmp_path / "talk.py"
     enough = """
             if self.environment.stats.get("request op", "WS").num_requests >= 20:
@@ -502,7 +502,7 @@ def test_the_same_file_under_stock_locust(ports, tmp_path):
 
 
 def test_a_connection_is_the_same_under_stock_locust(ports, tmp_path):
-    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    (wheel,) = (BUILD / "dist").glob("katydid_for_locust-*.whl")
     file = tmp_path / "one.py"
     file.write_text(textwrap.dedent("""
         from katydid.websocket import WebSocketTimeoutException, WebSocketUser

@@ -2,5 +2,5 @@
 #pragma once
 /* arena: where CPython gets its pages from. */
 
-/* Call once, between pre-initialisation and initialisation of Python. */
+/* Call once, before there are greenlets. */
 void arena_install(void);

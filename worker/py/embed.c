@@ -11,23 +11,18 @@
  */
 #include "worker/py/embed.h"
 #include "worker/py/arena.h"
-#include "worker/py/py_lines.h"
 #include "worker/py/py_mod.h"
-#include "common/base/clk.h"
-#include <errno.h>
+#include "worker/py/py_process.h"
 #include <limits.h>
 #include <libgen.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { CODE_BROKEN = 1, FINALIZE_S = 2 };
+enum { CODE_BROKEN = 1 };
 
 static int fail(PyStatus status)
 {
@@ -141,15 +136,6 @@ static PyStatus start_python(int argc, char **argv)
     return status;
 }
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 /* ---- run ------------------------------------------------------------------------------------ */
 
 static int insert_path(const char *pylib)
@@ -217,51 +203,18 @@ static int run(enum embed_mode mode, int argc, char **argv)
 
 /* ---- end ------------------------------------------------------------------------------------ */
 
-struct time_limit {
-    int code;
-    pthread_mutex_t lock;
-    pthread_cond_t over;
-    bool is_over;
-};
-
-static void *end_anyway(void *arg)
-{
-    struct time_limit *d = arg;
-    const uint64_t until = clk_mono_ns() + FINALIZE_S * UINT64_C(1000000000);
-    pthread_mutex_lock(&d->lock);
-    int rc = 0;
-    while (!d->is_over && rc != ETIMEDOUT)
-        rc = clk_cond_wait(&d->over, &d->lock, until);
-    bool is_over = d->is_over;
-    pthread_mutex_unlock(&d->lock);
-    if (!is_over)
-        _exit(d->code);
-    return NULL;
-}
-
-/* User threads or destructors may never end; the process does. */
 static int finalize(int code)
 {
-    struct time_limit d = {
-        .code = code, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
-    pthread_t thread;
-    bool is_guarded = pthread_create(&thread, NULL, end_anyway, &d) == 0;
+    py_process_end_soon(code);
     int rc = Py_FinalizeEx();
-    if (is_guarded) {
-        pthread_mutex_lock(&d.lock);
-        d.is_over = true;
-        pthread_cond_signal(&d.over);
-        pthread_mutex_unlock(&d.lock);
-        pthread_join(thread, NULL);
-    }
-    py_lines_settle();                       /* signals end us as they do anybody now */
+    py_process_settle();
     return rc < 0 && code == 0 ? 120 : code; /* as python does when flushing fails */
 }
 
 int embed_run(enum embed_mode mode, int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* isolated Python leaves that to its host */
-    raise_file_limit();
+    py_process_raise_limit();
     PyStatus status = start_python(argc, argv);
     if (PyStatus_Exception(status))
         return fail(status);

@@ -32,6 +32,7 @@ int py_guest_init(PyObject *module);
 int py_health_init(PyObject *module);
 int py_lines_init(PyObject *module);
 int py_watchdog_init(PyObject *module);
+int py_process_init(PyObject *module);
 int py_dispatch_init(PyObject *module);
 int py_metric_init(PyObject *module);
 int py_group_init(PyObject *module);
