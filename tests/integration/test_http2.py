@@ -114,6 +114,51 @@ def test_a_server_that_takes_one_at_a_time(run):
     """)
 
 
+def test_more_connections_of_a_user_when_the_first_is_full(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            for url, most, expected in (ONE, 3, 3), (PLAIN, 3, 1):
+                user = User("prior-knowledge")
+                user.max_connections = most
+                s = cls(url, events.request, user)
+                seen = len(log())
+                group = [gevent.spawn(s.get, f"/bytes/{n}") for n in range(20)]
+                gevent.joinall(group, raise_error=True)
+                assert [len(g.value.content) for g in group] == list(range(20))
+                used = {c for c, _, path in log()[seen:] if path.startswith("/bytes")}
+                assert len(used) == expected, (cls, url, used)
+        for most in 0, True, "2", 1 << 20:
+            user.max_connections = most
+            try:
+                HttpSession(PLAIN, events.request, user)
+            except ValueError as error:
+                assert "max_connections is a number of connections" in str(error)
+            else:
+                assert False, most
+    """)
+
+
+def test_a_body_above_its_limit_is_reset_and_costs_no_other(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            seen = len(log())
+            held = gevent.spawn(s.get, "/hold")
+            while not any(path == "/hold" for _, _, path in log()[seen:]):
+                gevent.sleep(0.001)
+            r = s.get("/bytes/3000000", max_response_size=2999999, name="large")
+            assert not r.status_code and "more than 2999999 bytes (max_response_size)" in str(r.error), r.error
+            assert len(s.get("/bytes/3000000", max_response_size=3000000).content) == 3000000
+            s.get("/echo")
+            assert held.get(timeout=60).text == "held"
+            new = log()[seen:]
+            connection = next(c for c, _, path in new if path == "/hold")
+            assert "reset 8" in [path for c, _, path in new if c == connection], new
+            assert {c for c, _, path in new if path.startswith("/bytes")} == {connection}
+        assert set(failures()) == {"large"}
+    """)
+
+
 def test_the_server_chooses(run):
     run("""
         for cls in HttpSession, FastHttpSession:

@@ -25,6 +25,7 @@ void pool_unqueue(struct fetch *f);
 void pool_put(struct conn *c, struct fetch *f);  /* f onto it */
 void pool_take(struct conn *c, struct fetch *f); /* and off */
 void pool_opened(struct conn *c);                /* it is made, and speaks its protocol */
+void pool_told(struct conn *c);                  /* no capacity is waited for any more */
 void pool_left(struct conn *c);                  /* an exchange left it, which may be used on */
 void pool_unlist(struct conn *c);                /* it gets no more */
 void pool_run_queue(struct lane *lane);

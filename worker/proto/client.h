@@ -22,9 +22,8 @@
  * Hot path: a request on a warm connection costs one write, one read, no epoll_ctl, no malloc
  * beyond the response's own head and body. An idle connection keeps no buffer.
  *
- * Hostile servers: the head is limited to FETCH_MAX_HEAD bytes and FETCH_MAX_HEADERS lines, a
- * decoded body to fetch_limits.max_body; every violation ends that exchange with its own error,
- * closes that connection, and touches nothing else.
+ * Hostile servers: a head has FETCH_MAX_HEAD bytes and FETCH_MAX_HEADERS lines at most, a decoded
+ * body fetch_max_body; what is more ends that exchange, with its own error, and touches no other.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -177,6 +176,7 @@ void fetch_give(struct fetch *f, const void *bytes, size_t len);
 /* Over, or of a stream, its head is there. */
 bool fetch_is_done(const struct fetch *f);
 const struct fetch_response *fetch_response(const struct fetch *f);
+uint64_t fetch_max_body(const struct fetch *f); /* decoded bytes of one that is collected */
 /* Moves the collected body out (malloced, NUL-terminated); the response's body is NULL after. */
 char *fetch_take_body(struct fetch *f, size_t *len);
 

@@ -90,6 +90,7 @@ void conn_close(struct conn *c)
     struct lane *lane = c->lane;
     struct fetch_engine *e = lane->pool->engine;
     pool_unlist(c);
+    pool_told(c);
     if (c->dial)
         dial_cancel(c);
     conn_watch(c, 0);

@@ -32,7 +32,7 @@ static void open_decoder(struct fetch *f)
     f->is_undecodable = f->decode && !is_known;
 }
 
-static uint64_t most_collected(const struct fetch *f)
+uint64_t fetch_max_body(const struct fetch *f)
 {
     return f->request.max_body ? f->request.max_body : f->engine->limits.max_body;
 }
@@ -43,7 +43,7 @@ enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand)
         open_decoder(f);
     if (f->request.mode == FETCH_STREAM || f->decode || !f->has_length)
         return FETCH_OK;
-    if (f->length > most_collected(f))
+    if (f->length > fetch_max_body(f))
         return FETCH_BODY_TOO_LARGE;
     if (f->length > at_hand &&
         !sbuf_try_reserve(&f->body, f->length < EARLY_RESERVE ? f->length : EARLY_RESERVE))
@@ -60,7 +60,7 @@ static enum fetch_error error_of(enum decode_step step)
 
 static enum fetch_error collect(struct fetch *f, const char *bytes, size_t len, bool is_stable)
 {
-    const uint64_t max = most_collected(f);
+    const uint64_t max = fetch_max_body(f);
     if (f->decode) {
         const enum fetch_error error =
             f->is_undecodable ? FETCH_DECODE

@@ -103,7 +103,7 @@ struct lane {
     const struct fetch_origin *origin;
     struct conn *open, *oldest; /* those with room for more, most recently used first */
     unsigned idle_count;        /* of them, nothing is on these */
-    unsigned conn_count, dialing_count, retired_count;
+    unsigned conn_count, dialing_count, retired_count, untold_count;
     unsigned expected; /* capacity of a connection that is being made, as far as one can know */
     bool is_shared;    /* its connections carry several, as far as one can know */
     struct fetch *queue, *queue_tail;
@@ -129,6 +129,7 @@ struct conn {
     bool has_served;
     bool is_unusable; /* not for another exchange */
     bool is_retired;  /* and not counted among those that a lane may have */
+    bool is_untold;   /* its peer has not said how many it takes: `capacity` is to be cautious */
 };
 
 enum fetch_state { FETCH_IS_QUEUED, FETCH_IS_DIALING, FETCH_IS_RUNNING, FETCH_IS_OVER };

@@ -211,17 +211,29 @@ static void kick_queue(struct lane *lane)
         engine_kick(lane->pool->engine, lane);
 }
 
-void pool_set_capacity(struct conn *c, unsigned capacity)
+void pool_told(struct conn *c)
 {
-    HANDLE_IS(c, CONN_TAG);
+    c->lane->untold_count -= c->is_untold;
+    c->is_untold = false;
+}
+
+static void set_capacity(struct conn *c, unsigned capacity)
+{
     c->capacity = capacity;
-    if (capacity)
-        c->lane->expected = capacity;
     if (c->exchange_count >= capacity)
         pool_unlist(c);
     else if (!c->is_listed && !c->is_unusable)
         list_first(c);
     kick_queue(c->lane);
+}
+
+void pool_set_capacity(struct conn *c, unsigned capacity)
+{
+    HANDLE_IS(c, CONN_TAG);
+    pool_told(c);
+    if (capacity)
+        c->lane->expected = capacity;
+    set_capacity(c, capacity);
 }
 
 void pool_retire(struct conn *c)
@@ -231,6 +243,7 @@ void pool_retire(struct conn *c)
         return;
     c->is_retired = c->is_unusable = true;
     c->lane->retired_count++;
+    pool_told(c);
     pool_unlist(c);
     kick_queue(c->lane);
 }
@@ -239,7 +252,13 @@ void pool_opened(struct conn *c)
 {
     c->lane->dialing_count--;
     c->lane->is_shared = c->protocol->capacity > 1;
-    pool_set_capacity(c, c->capacity ? c->capacity : c->protocol->capacity);
+    if (!c->capacity) {
+        pool_set_capacity(c, c->protocol->capacity);
+        return;
+    }
+    c->is_untold = true;
+    c->lane->untold_count++;
+    set_capacity(c, c->capacity);
 }
 
 static void close_oldest_idle(struct lane *lane)
@@ -299,7 +318,8 @@ void pool_unqueue(struct fetch *f)
 }
 
 /* Whether the first of that many that wait is served now: by a connection with room, or by a new
- * one, unless those that are being made will have room for all of them. */
+ * one, unless those that are being made, or have not said how many they take, will have room for
+ * all of them. */
 static bool can_serve(const struct lane *lane, unsigned waiting)
 {
     const struct fetch_pool_config *config = &lane->pool->config;
@@ -307,7 +327,8 @@ static bool can_serve(const struct lane *lane, unsigned waiting)
         lane->is_shared && config->max_shared ? config->max_shared : config->max_per_origin;
     if (lane->open)
         return true;
-    if (lane->dialing_count && lane->dialing_count * (uint64_t)(lane->expected - 1) >= waiting)
+    const uint64_t coming = lane->dialing_count + lane->untold_count;
+    if (coming && coming * (lane->expected - 1) >= waiting)
         return false;
     return !max || lane->conn_count - lane->retired_count < max;
 }

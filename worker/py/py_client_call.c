@@ -18,7 +18,7 @@
 /* clang-format off */
 #define KEYWORDS(X)                                                                                \
     X(name) X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth)            \
-    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert) X(tags)
+    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert) X(tags) X(max_response_size)
 /* clang-format on */
 
 static struct {
@@ -383,7 +383,7 @@ enum road call_body(struct session *s, const struct call *c, struct outgoing *ou
     return ROAD_FAST;
 }
 
-/* ---- timeouts ------------------------------------------------------------------------------- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 uint32_t call_milliseconds(double seconds)
 {
@@ -423,4 +423,22 @@ enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_reque
     const enum road road = milliseconds(timeout, &q->read_timeout_ms);
     q->connect_timeout_ms = q->read_timeout_ms;
     return road;
+}
+
+enum road call_size_limit(const struct call *c, struct fetch_request *q)
+{
+    if (!is_given(c->max_response_size))
+        return ROAD_FAST;
+    int overflow = 1;
+    const long long bytes = PyLong_Check(c->max_response_size)
+                                ? PyLong_AsLongLongAndOverflow(c->max_response_size, &overflow)
+                                : 0;
+    if (overflow || bytes <= 0 || PyBool_Check(c->max_response_size)) {
+        PyErr_Format(PyExc_ValueError,
+                     "max_response_size is a number of bytes above 0, or None, not %R",
+                     c->max_response_size);
+        return ROAD_ERROR;
+    }
+    q->max_body = (uint64_t)bytes;
+    return ROAD_FAST;
 }

@@ -6,7 +6,7 @@
 struct call {
     PyObject *method, *url; /* borrowed, as everything here */
     PyObject *name, *context, *data, *json, *params, *headers, *cookies, *files, *auth, *timeout,
-        *proxies, *hooks, *stream, *verify, *cert, *tags;
+        *proxies, *hooks, *stream, *verify, *cert, *tags, *max_response_size;
     PyObject *extra; /* owned: a dict of what only a FastHttpSession takes, or NULL */
     bool catch_response, allow_redirects, is_request;
 };
@@ -59,3 +59,4 @@ enum road call_head(struct session *s, const struct call *c, const struct outgoi
                     struct asked **asked);
 uint32_t call_milliseconds(double seconds); /* 0, no limit: also for what does not fit */
 enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_request *q);
+enum road call_size_limit(const struct call *c, struct fetch_request *q);

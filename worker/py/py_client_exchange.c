@@ -8,6 +8,7 @@
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_record.h"
 
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,8 @@ static void allow_resends(struct fetch_request *q, const struct session *s, bool
 void exchange_take_method(struct fetch_request *q, const struct response *r)
 {
     q->head_only = r->asked->is_head;
+    if (!q->max_body)
+        q->max_body = r->session->max_body;
     allow_resends(q, r->session, r->asked->is_idempotent);
 }
 
@@ -184,6 +187,13 @@ PyObject *exchange_error(struct response *r)
 {
     const struct fetch_response *got = r->got;
     const char *text = got->text ? got->text : fetch_error_text(got->error);
+    char larger[80];
+    if (got->error == FETCH_BODY_TOO_LARGE) {
+        snprintf(larger, sizeof larger,
+                 "response body of more than %" PRIu64 " bytes (max_response_size)",
+                 fetch_max_body(r->fetch));
+        text = larger;
+    }
     return PyObject_CallFunction(r->session->is_fast ? glue.fast_error : glue.error, "OsisO", r,
                                  error_name(got->error), got->sys, text,
                                  got->status ? Py_True : Py_False);
@@ -244,17 +254,34 @@ static void note_ended(struct response *r, PyObject *account)
 }
 
 /* exchange(session, cls, method, root, target, headers, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream, account, awaits_continue, chunked, stamped) → response. headers: a
- * list of pairs of bytes, sent as they are. body: None, bytes, str, or what gives bytes piece by
- * piece, in chunks if `chunked`. A failure is in the response, as `response._failure()`. Nothing is
- * counted here: what there is to count is noted in the caller's account (_http/account.py). */
+ * proxy, timeout, decode_stream, account, awaits_continue, chunked, stamped, max_body) →
+ * response. headers: a list of pairs of bytes, sent as they are. body: None, bytes, str, or what
+ * gives bytes piece by piece, in chunks if `chunked`. A failure is in the response, as
+ * `response._failure()`. Nothing is counted here: what there is to count is noted in the caller's
+ * account (_http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"session",         "cls",     "method",        "root",
-                                        "target",          "headers", "body",          "stream",
-                                        "connect",         "read",    "verify",        "cert",
-                                        "proxy",           "timeout", "decode_stream", "account",
-                                        "awaits_continue", "chunked", "stamped",       NULL};
+    static const char *const names[] = {"session",
+                                        "cls",
+                                        "method",
+                                        "root",
+                                        "target",
+                                        "headers",
+                                        "body",
+                                        "stream",
+                                        "connect",
+                                        "read",
+                                        "verify",
+                                        "cert",
+                                        "proxy",
+                                        "timeout",
+                                        "decode_stream",
+                                        "account",
+                                        "awaits_continue",
+                                        "chunked",
+                                        "stamped",
+                                        "max_body",
+                                        NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
@@ -264,11 +291,12 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     int is_stream = 0, is_decoded = 0, awaits_continue = 0, is_chunked = 0, is_stamped = 0;
     PyObject *source = NULL;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUO!O|$pddOOOOpOppp", KEYWORD_NAMES(names),
-                                     session_type, &s, &PyType_Type, &cls, &method, &root, &target,
-                                     &PyList_Type, &pairs, &body, &is_stream, &connect, &read,
-                                     &verify, &cert, &proxy, &timeout, &is_decoded, &account,
-                                     &awaits_continue, &is_chunked, &is_stamped))
+    unsigned long long max_body = 0;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O!O!UUUO!O|$pddOOOOpOpppK", KEYWORD_NAMES(names), session_type, &s,
+            &PyType_Type, &cls, &method, &root, &target, &PyList_Type, &pairs, &body, &is_stream,
+            &connect, &read, &verify, &cert, &proxy, &timeout, &is_decoded, &account,
+            &awaits_continue, &is_chunked, &is_stamped, &max_body))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -298,6 +326,7 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
                               .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
                               .keep_encoded = is_stream && !is_decoded,
                               .is_stamped = is_stamped,
+                              .max_body = max_body,
                               .connect_timeout_ms = call_milliseconds(connect),
                               .read_timeout_ms = call_milliseconds(read)};
     asked_request(r, &q);

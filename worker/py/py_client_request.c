@@ -64,7 +64,8 @@ static PyObject *overridden_call(struct session *s, const struct call *c)
     int failed = !kwargs || !args || !function;
     if (!failed) {
         failed = keep(kwargs, "name", c->name) | keep(kwargs, "context", c->context) |
-                 keep(kwargs, "tags", c->tags);
+                 keep(kwargs, "tags", c->tags) |
+                 keep(kwargs, "max_response_size", c->max_response_size);
         if (c->catch_response)
             failed |= keep(kwargs, "catch_response", Py_True);
         if (!failed)
@@ -78,6 +79,9 @@ static PyObject *overridden_call(struct session *s, const struct call *c)
 
 static PyObject *plain_call(struct session *s, const struct call *c)
 {
+    struct fetch_request checked;
+    if (call_size_limit(c, &checked) != ROAD_FAST)
+        return NULL;
     PyObject *kwargs = call_kwargs(c);
     if (!kwargs)
         return NULL;
@@ -86,7 +90,7 @@ static PyObject *plain_call(struct session *s, const struct call *c)
         s->is_fast ? glue.fast_plain_request : glue.plain_request, (PyObject *)s, c->method, c->url,
         is_given(name) ? name : Py_None, c->catch_response ? Py_True : Py_False,
         is_given(c->context) ? c->context : Py_None, kwargs, is_given(c->tags) ? c->tags : Py_None,
-        NULL);
+        is_given(c->max_response_size) ? c->max_response_size : Py_None, NULL);
     Py_DECREF(kwargs);
     return result;
 }
@@ -328,6 +332,8 @@ static enum road prepare(struct session *s, const struct call *c, struct outgoin
         road = ROAD_PLAIN;
     if (road == ROAD_FAST)
         road = call_timeouts(s, c->timeout, q);
+    if (road == ROAD_FAST)
+        road = call_size_limit(c, q);
     if (road == ROAD_FAST)
         road = call_target(s, c, out);
     if (road == ROAD_FAST)

@@ -56,7 +56,7 @@ struct pool_ref *session_pool(struct session *s)
         s->pool = pool_ref_new(
             (struct fetch_pool_config){.max_idle_per_origin = s->is_fast ? s->concurrency : 10,
                                        .max_per_origin = s->is_fast ? s->concurrency : 0,
-                                       .max_shared = 1,
+                                       .max_shared = s->max_shared ? s->max_shared : 1,
                                        .ping_ms = s->ping_ms});
     return s->pool;
 }

@@ -47,7 +47,9 @@ struct session {
     unsigned concurrency;                    /* Fast: connections per host */
     unsigned class_version;                  /* of the class when it was last looked at */
     enum http2_use http2;
-    uint32_t ping_ms;     /* fetch_pool_config's */
+    uint64_t max_body;    /* fetch_request's */
+    uint32_t max_shared;  /* fetch_pool_config's */
+    uint32_t ping_ms;     /* the same */
     uint32_t user_number; /* of the user in journals; 0: none was given yet */
     bool is_fast, is_plain_class, is_env_checked, is_env_free, is_odd; /* odd: never fast */
     bool calls_request;          /* its verbs call self.request() */

@@ -34,6 +34,7 @@ class Account:
     resent = 0
     first_target = None  # path and query
     is_events = False  # the answer is read as a stream of events
+    max_body = 0  # bytes of an answer, more is a failure; 0: as the session says
     trace = None  # the mark that all of its requests have (py_trace.c)
 
     unresolved = None  # the error of a name that nobody answered for

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the connections of a session are like, as its user says: `http2`, `connections`, `http2_ping`, `retry_refused`."""
+"""What the connections of a session are like, as its user says: `http2`, `connections`, `max_connections`, `http2_ping`,
+`retry_refused`; and the limit of their answers, `max_response_size`."""
 
 import re
 from weakref import WeakKeyDictionary
@@ -35,6 +36,16 @@ def _pool_of(user, ping):
     return known[1]
 
 
+def _count_of(user, name, most, what):
+    """A number that a class says; 0: nothing."""
+    number = getattr(user, name, None)
+    if number is None:
+        return 0
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= most:
+        raise ValueError(f"{name} is a number of {what} or None, not {number!r}")
+    return number
+
+
 def connection_options(user):
     """What _configure() of its session takes; nothing, of most."""
     ping = _ping_of(user)
@@ -43,5 +54,7 @@ def connection_options(user):
         "pool": _pool_of(user, ping),
         "ping": ping,
         "fails_refused": not getattr(user, "retry_refused", True),
+        "max_connections": _count_of(user, "max_connections", 1 << 16, "connections"),
+        "max_body": _count_of(user, "max_response_size", (1 << 63) - 1, "bytes"),
     }
     return {name: value for name, value in options.items() if value}

@@ -254,6 +254,7 @@ class _Chain:
             proxy=None if is_unix(root) else session._proxy,
             decode_stream=True,
             stamped=self.account.is_events,
+            max_body=self.account.max_body,
             account=self.account,
             awaits_continue=self.awaits_continue and body is not None,
             chunked=isinstance(body, Pieces) and body.length is None,
@@ -404,7 +405,8 @@ def send_safely(session, method, url, kwargs):
         return _never_came(manner, error, url, method, Headers(kwargs.get("headers") or {}))
 
 
-def fast_plain_request(session, method, url, name, catch_response, context, kwargs, tags=None):
+def fast_plain_request(session, method, url, name, catch_response, context, kwargs, tags=None,
+                       max_response_size=None):
     """FastHttpSession.request for what the C core does not do by itself."""
     built_url = session._build_url(url)
     manner = Manner(session, catch_response, bool(kwargs.pop("stream", False)),
@@ -418,6 +420,7 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
 
     with Account(session, kind or method, name, url, failed, manner) as account:
         account.is_events = kind is not None
+        account.max_body = max_response_size or 0
         response = session._send_request_safe_mode(method, built_url, **kwargs)
     duration = took_ms(start, kind, response)
     is_reached = account.is_reached

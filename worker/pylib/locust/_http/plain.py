@@ -533,6 +533,7 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         stream=bool(stream),
         decode_stream=account.is_events,
         stamped=account.is_events,
+        max_body=account.max_body,
         connect=connect,
         read=read,
         verify=True if verify is None else verify,
@@ -583,7 +584,8 @@ def send_safely(session, method, url, kwargs):
         return error_response(error)
 
 
-def plain_request(session, method, url, name, catch_response, context, kwargs, tags=None):
+def plain_request(session, method, url, name, catch_response, context, kwargs, tags=None,
+                  max_response_size=None):
     """HttpSession.request by way of requests.Session.request."""
     complete_url = session._build_url(url)
     session._explicit_name = name
@@ -591,6 +593,7 @@ def plain_request(session, method, url, name, catch_response, context, kwargs, t
     start = perf_counter()
     with Account(session, kind or method, name, url, error_response) as account:
         account.is_events = kind is not None
+        account.max_body = max_response_size or 0
         response = session._send_request_safe_mode(method, complete_url, **kwargs)
     response = adopt(response, ResponseContextManager)
     duration = took_ms(start, kind, response)

@@ -325,6 +325,8 @@ class HttpUser(User, RestMixin):
     pool_manager = None  # shared by the users of a class, if set
     http2 = None  # True, "prior-knowledge" or False; None: what --http2 says
     connections = "per-user"  # "shared:N": all users of the class share N to each origin, in each worker process
+    max_connections = None  # that carry HTTP/2, of one user to an origin, when the server takes no more on those there are; None: 1
+    max_response_size = None  # bytes of a body, decoded, above which a request has failed; None: 256 MiB
     http2_ping = None  # seconds without a word of the server after which it is asked whether it is there; None: never
     retry_refused = True  # what a server refuses by HTTP/2 is sent again, once; False: it has failed
 
