@@ -153,8 +153,12 @@ def unpack(message):
             raise Refusal(EXIT_NO_FILE, f"Got wrong message type from master {kind}")
         if "error" in data:
             raise Refusal(EXIT_NO_FILE, f"Got error from master: {data['error']}")
-        return _unpack_tree(data["katydid"]) if "katydid" in data else _unpack_files(data)
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        paths = _unpack_tree(data["katydid"]) if "katydid" in data else _unpack_files(data)
+        if not paths:
+            raise ValueError("there is no file in it")
+        return paths
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError,
+            msgpack.UnpackException) as error:
         raise Refusal(EXIT_NO_FILE, f"the master's locustfile cannot be read: {error!r}") from None
 
 
