@@ -204,13 +204,13 @@ static void unblock_signals(void)
 /* Ours, and what spares a worker to start itself once more (worker/main.c). */
 static char **make_environment(void)
 {
-    static char huge_pages[] = MEM_HUGE_PAGES_NAME "=" MEM_HUGE_PAGES_VALUE;
     size_t count = 0;
     while (environ[count])
         count++;
     char **all = mem_zalloc((count + 2) * sizeof *all);
     memcpy(all, environ, count * sizeof *all);
 #ifndef KATYDID_SANITIZE
+    static char huge_pages[] = MEM_HUGE_PAGES_NAME "=" MEM_HUGE_PAGES_VALUE;
     if (!getenv(MEM_HUGE_PAGES_NAME))
         all[count] = huge_pages;
 #endif

@@ -106,7 +106,7 @@ static void meet(struct search *worst, const struct narrow_ask *ask, const struc
 
 bool narrow_enough(const struct narrow_ask *ask, struct sbuf *out)
 {
-    struct search worst = {NULL};
+    struct search worst = {0};
     for (size_t i = 0; i < ask->gate->count; i++) {
         const struct gate_rule *rule = &ask->gate->rules[i];
         if (!rule->is_of_rows)

@@ -40,7 +40,7 @@ struct ws_head {
     bool is_masked;
     uint64_t len;
 };
-static inline bool ws_is_control(uint8_t opcode)
+static inline bool ws_is_control(unsigned opcode)
 {
     return opcode & 8;
 }
