@@ -221,8 +221,10 @@ int gate_load(struct gate *g, const char *path, char **why)
 {
     struct sbuf text = {0}, words = {0};
     const size_t len = strlen(path);
-    if (options_slurp(path, true, &text) != 0)
+    if (options_slurp(path, true, &text) != 0) {
+        sbuf_fini(&text);
         return refuse(why, "%s cannot be read", path);
+    }
     const bool is_json = len > 5 && strcmp(path + len - 5, ".json") == 0;
     json_error_t error = {0};
     json_t *whole = is_json ? json_loadb(text.data ? text.data : "", text.len, 0, &error)
