@@ -77,6 +77,14 @@ static char **text_named(struct scenario *s, enum scenario_key key)
                                          : NULL;
 }
 
+/* What is said of a scenario is one line. */
+static bool is_one_line(const char *text)
+{
+    while (*text && !iscntrl((unsigned char)*text))
+        text++;
+    return !*text;
+}
+
 static bool take_value(struct scenario *s, enum scenario_key key, const char *name,
                        const char *value, char **why)
 {
@@ -84,6 +92,8 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     static const char *const answers[] = {"false", "true", NULL};
     int word = 0;
     bool is_good = true;
+    if ((key == SCENARIO_CLASS || key == SCENARIO_TASK) && !is_one_line(value))
+        return scenario_refuse(why, s, "%s: control characters are no part of a name", name);
     char **text = text_named(s, key);
     if (text)
         *text = mem_strdup(value);

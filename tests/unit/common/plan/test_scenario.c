@@ -58,6 +58,9 @@ static void what_is_read(void **state)
     refused("b:constant-arrival-rate:rate=1/s,class=A+", "class=A+: write one User class, or");
     refused("b:constant-arrival-rate:rate=1/s,class=+A", "class=+A: write one User class, or");
     refused("b:constant-arrival-rate:rate=1/s,class=A++B", "class=A++B: write one User class, or");
+    refused("b:constant-arrival-rate:rate=1/s,class=A\nB", "class: control characters are no part");
+    refused("b:constant-arrival-rate:rate=1/s,task=a\x1b[2J",
+            "task: control characters are no part");
     refused("b:constant-arrival-rate:rate=1/s,class=A*x+B",
             "class=A*x+B: write one User class, or");
     refused("b:constant-vus:users=1,class=A+B", "several classes go with arrival rates");
