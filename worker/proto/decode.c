@@ -339,7 +339,7 @@ static bool run_inner(struct decode *d, unsigned i, struct span *caller, bool *m
     struct stage *s = &d->stages[i];
     struct span io = *caller;
     if (i > 0) {
-        io.in = s->input + s->input_at;
+        io.in = s->input ? s->input + s->input_at : NULL; /* nothing has come this far yet */
         io.in_len = s->input_len - s->input_at;
     }
     struct stage *next = i + 1 < d->count ? s + 1 : NULL;
