@@ -645,6 +645,17 @@ def test_dates_of_cookies_in_another_language(run, tmp_path, monkeypatch):
     """)
 
 
+def test_a_cookie_with_a_nul_is_none(run):
+    run("""
+        from urllib.parse import quote
+        for cls in (HttpSession, FastHttpSession):
+            s = session(cls)
+            for line in ("\\0=1; Path=/", "a\\0b=1; Path=/", "c=1\\0; Path=/", "d=1; Path=/\\0", "e=1; Path=/"):
+                s.get(f"/headers?Set-Cookie={quote(line)}")
+            assert dict(s.get("/echo").json()["headers"])["Cookie"] == "e=1"
+    """)
+
+
 def test_cookies_beyond_ascii_go_back_as_they_came_when_code_touched_the_jar(run):
     run("""
         from urllib.parse import quote

@@ -224,7 +224,7 @@ static struct slice default_path(const struct jar_place *place)
 bool jar_parse(struct cookie *out, const char *line, size_t len, const struct jar_place *place,
                double now)
 {
-    if (len > MAX_LINE)
+    if (len > MAX_LINE || memchr(line, '\0', len)) /* RFC 6265bis 5.7: none of a line with a NUL */
         return false;
     struct slice rest = {line, len};
     struct slice pair = take_until(&rest, ';');
