@@ -55,6 +55,9 @@ LD  := -fsanitize=undefined
 else ifeq ($(VARIANT),tsan)
 OPT := -O1 -fsanitize=thread -DKATYDID_SANITIZE=1
 LD  := -fsanitize=thread
+else ifeq ($(VARIANT),fuzz)
+OPT := -O2 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DKATYDID_SANITIZE=1
+LD  := -fsanitize=fuzzer,address,undefined
 else ifeq ($(VARIANT),debug)
 OPT := -O0
 LD  :=# not the program that make knows by this name
@@ -312,16 +315,20 @@ docker-test: ## the image and the cluster of docker/ on a Docker engine; not par
 ci: lint ## lint, then every test
 	+@$(MAKE) --no-print-directory test
 
-FUZZ_S ?= 20
-.PHONY: fuzz
-fuzz: ## run every fuzzer for FUZZ_S seconds each (libFuzzer, clang)
-	@$(MAKE) --no-print-directory CC=clang VARIANT=fuzz CFLAGS='-fsanitize=fuzzer-no-link,address' LDFLAGS='-fsanitize=address' fuzzers
-	@for f in build/fuzz/fuzz_*; do [ -x $$f ] && [ -f $$f ] || continue; n=$$(basename $$f); mkdir -p build/corpus/$$n; \
-	  echo "  FUZZ  $$n"; $$f -max_total_time=$(FUZZ_S) -verbosity=0 -print_final_stats=0 build/corpus/$$n $$(ls -d tests/fuzz/corpus/$${n#fuzz_} 2>/dev/null) || exit 1; done
-.PHONY: fuzzers
+SECONDS ?= 20
+JOBS ?= $(shell nproc)
+FUZZ ?=
+.PHONY: fuzz fuzzers
+fuzz: ## run every fuzzer for SECONDS each, JOBS at a time (libFuzzer, clang); FUZZ="report json …": only those
+	@$(MAKE) --no-print-directory CC=clang VARIANT=fuzz WEBUI=0 fuzzers
+	@$(PYTHON) tests/fuzz/run.py --build build/fuzz --seconds $(SECONDS) --jobs $(JOBS) $(FUZZ) || $(FAILED)
 fuzzers: $(patsubst tests/fuzz/%.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(O)/fuzz_%: tests/fuzz/fuzz_%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
-	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -fsanitize=fuzzer,address -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)
+# Those of the worker that have to do with Python take what they need of it; the others have none.
+$(O)/libpy.a: $(call obj,$(PY_SO_C))
+$(O)/fuzz_json $(O)/fuzz_site: EXTRA = $(PY_CF)
+$(O)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(O)/libpy.a $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CF) $(EXTRA) -Wno-missing-prototypes $(LD) -o $@ $< $(O)/libpy.a $(LIBS) $(if $(EXTRA),$(PY_LD)) $(MASTER_LD) $(WORKER_LD)
 
 # ---- measure --------------------------------------------------------------------------------
 
