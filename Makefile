@@ -159,7 +159,7 @@ $(O)/obj/assets.o: $(O)/obj/assets.c $(O)/.flags
 # Programs of an environment name the place where it was made: one that was moved is made anew.
 if_moved  = d=$$(readlink -f build/$(1)) && [ -e $$d/bin/pip ] && ! head -3 $$d/bin/pip | grep -qF "$$d/bin" && rm -f $$d/.stamp*
 ifneq ($(help_like),)
-$(shell $(foreach v,venv-locust venv-clients venv-plugins venv-browser,$(call if_moved,$(v));))
+$(shell $(foreach v,venv-locust venv-clients venv-plugins venv-browser venv-api,$(call if_moved,$(v));))
 endif
 OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
 LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
@@ -292,6 +292,16 @@ $(PEERS_STAMP): tests/peers/package-lock.json $(wildcard tests/peers/grpc/*) | b
 peers-test: all $(CLIENTS_STAMP) $(PEERS_STAMP) ## our clients with the servers ws, graphql-ws and grpc-go; not part of make test; T=pattern
 	@cp tests/peers/ws.mjs build/peers/
 	@$(call SUITES,peers $(if $(T),--only '$(T)'))
+# Schemathesis asks of every route of docs/openapi.json what a program that has only read that may ask.
+SCHEMATHESIS := schemathesis==4.32.5
+API_STAMP    := build/venv-api/.stamp-$(shell echo '$(strip $(SCHEMATHESIS) $(OTHER_PY))' | cksum | cut -d' ' -f1)
+$(API_STAMP):
+	@echo "  PIP   $(SCHEMATHESIS)"
+	$(Q)rm -rf build/venv-api && $(PY_COMPLETE) -m venv build/venv-api && \
+	  build/venv-api/bin/pip install -q --disable-pip-version-check $(SCHEMATHESIS) && touch $@
+.PHONY: api-test
+api-test: all $(O)/support/target $(API_STAMP) ## every route of docs/openapi.json under Schemathesis; not part of make test; T=pattern
+	@KATYDID_API_VENV=$(CURDIR)/build/venv-api $(call SUITES,api $(if $(T),--only '$(T)'))
 # The Autobahn test suite's cases. The package is for Python 2: what it says is converted, what it runs on is tests/autobahn/server.py.
 AUTOBAHN := autobahntestsuite==25.10.1
 AUTOBAHN_STAMP := build/autobahn/.stamp-$(AUTOBAHN)

@@ -130,6 +130,11 @@ def peers(build, only):
     return passed, len(failed)
 
 
+def api(build, only):
+    passed, failed = pytest_run(["tests/api"], 1800, write, only)
+    return passed, len(failed)
+
+
 def types():
     """The page's types, as one test more."""
     code, output = run(["npm", "run", "--silent", "check"], 1200, cwd=ROOT / "webui")
@@ -196,6 +201,7 @@ SUITES = {
     "e2e": e2e,
     "stores": stores,
     "peers": peers,
+    "api": api,
 }
 SIDE_BY_SIDE = ("unit", "pylib", "webui")
 
