@@ -118,9 +118,10 @@ bool processes_are_only_asked(const struct options *o); /* the locustfile is loo
 void processes_node_id(char *to, size_t size);          /* a new one */
 
 /* page_server.c */
-int page_open(struct master *m);       /* its server; 0 or an exit code after a message */
-void page_tell_host(struct master *m); /* where it is, if there is one */
-void page_close(struct master *m);     /* its server ends; whoever waits for an answer has it */
+int page_prepare(const struct master *m); /* its tokens; 0 or an exit code after a message */
+int page_open(struct master *m);          /* its server; 0 or an exit code after a message */
+void page_tell_host(struct master *m);    /* where it is, if there is one */
+void page_close(struct master *m);        /* its server ends; whoever waits for an answer has it */
 
 /* questions.c: questions of the page that only the host can answer */
 struct command_result questions_ask(struct master *m,

@@ -454,7 +454,9 @@ static int serve(struct master *m)
 {
     char *why = NULL;
     raise_file_limit(m);
-    int code = gates_open(m);
+    int code = page_prepare(m);
+    if (code == 0)
+        code = gates_open(m);
     if (code == 0)
         code = baseline_open(m);
     repeat_open(m);

@@ -44,6 +44,27 @@ static struct web *start(struct master *m, struct web_config *config, char **why
     return web;
 }
 
+/* A token is for nobody who lists processes, and not for what this one starts. */
+static void hide_tokens(const struct options *o)
+{
+    unsetenv("KATYDID_WEB_TOKEN");
+    for (int i = 1; o->web_token && o->web_token[0] != '@' && i < o->argc; i++) {
+        char *at = strstr(o->argv[i], o->web_token);
+        if (at)
+            memset(at, '*', strlen(at));
+    }
+}
+
+int page_prepare(const struct master *m)
+{
+    char *why = NULL;
+    const struct web_config config = {.tokens = m->o->web_token};
+    hide_tokens(m->o);
+    if (m->o->headless || web_check_tokens(&config, &why))
+        return 0;
+    return master_failure(EXIT_USAGE, why);
+}
+
 int page_open(struct master *m)
 {
     char *why = NULL;
@@ -55,6 +76,7 @@ int page_open(struct master *m)
         .tls_key = has_tls ? m->o->tls_key : NULL,
         .base_path = m->o->web_base_path ? m->o->web_base_path : "",
         .web_login = m->o->web_login,
+        .tokens = m->o->web_token,
         .secret = m->page_secret,
     };
     master_random_hex(m->page_secret, 32);

@@ -119,7 +119,7 @@ static void add_own(const struct options *o, const struct option_def *d, struct 
         add_number(out, d, *OPTION_FIELD_CONST(o, d, int));
     else if (d->kind == OPTION_WHOLE || d->kind == OPTION_SPAN || d->kind == OPTION_DECIMAL)
         add_number(out, d, *OPTION_FIELD_CONST(o, d, double));
-    if (text)
+    if (text && (!(d->marks & OPTION_SECRET) || text[0] == '@'))
         add_word(out, d, text);
     for (; list && *list; list++)
         add_word(out, d, *list);

@@ -41,6 +41,7 @@ enum option_mark {
     OPTION_FALSE = 256,     /* false in JSON, not null */
     OPTION_APART = 1024,    /* the whole name, before a word with '=': else the name is another's */
     OPTION_BARE = 2048,     /* may stand without a value: that is its first choice */
+    OPTION_SECRET = 4096,   /* its value is for nobody else, but for the name of a file after @ */
     OPTION_TYPED = 512,     /* on the command line only, in no file */
 };
 

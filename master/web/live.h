@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 
+#define LIVE_PATH "/api/v1/live"
 #define LIVE_SOCKETS_MAX 24
 #define LIVE_WINDOW 2
 #define LIVE_PATIENCE_S 10

@@ -103,7 +103,13 @@ static int send_text(struct mg_connection *conn, int status, const char *type, c
 
 int reply_json(struct mg_connection *conn, int status, const struct sbuf *body)
 {
-    return send_text(conn, status, "application/json", "", body->data, body->len);
+    return reply_json_with(conn, status, "", body);
+}
+
+int reply_json_with(struct mg_connection *conn, int status, const char *headers,
+                    const struct sbuf *body)
+{
+    return send_text(conn, status, "application/json", headers, body->data, body->len);
 }
 
 int reply_scraped(struct mg_connection *conn, const char *type, const struct sbuf *body)
@@ -148,11 +154,16 @@ int reply_page(struct mg_connection *conn, const struct sbuf *html)
 
 int reply_html(struct mg_connection *conn, int status, const char *text)
 {
-    return send_text(conn, status, "text/html; charset=utf-8", "", text, strlen(text));
+    return reply_html_with(conn, status, "", text);
 }
 
-static int send_error(struct mg_connection *conn, int status, const char *extra, const char *field,
-                      const char *text)
+int reply_html_with(struct mg_connection *conn, int status, const char *headers, const char *text)
+{
+    return send_text(conn, status, "text/html; charset=utf-8", headers, text, strlen(text));
+}
+
+int reply_error_with(struct mg_connection *conn, int status, const char *headers, const char *field,
+                     const char *text)
 {
     struct sbuf body = {0};
     sbuf_adds(&body, "{\"ok\":false,\"field\":");
@@ -160,14 +171,14 @@ static int send_error(struct mg_connection *conn, int status, const char *extra,
     sbuf_adds(&body, ",\"error\":");
     sbuf_add_json(&body, text, strlen(text));
     sbuf_adds(&body, "}\n");
-    send_text(conn, status, "application/json", extra, body.data, body.len);
+    send_text(conn, status, "application/json", headers, body.data, body.len);
     sbuf_fini(&body);
     return status;
 }
 
 int reply_error(struct mg_connection *conn, int status, const char *field, const char *text)
 {
-    return send_error(conn, status, "", field, text);
+    return reply_error_with(conn, status, "", field, text);
 }
 
 int reply_method(struct mg_connection *conn, const char *allowed)
@@ -185,10 +196,11 @@ int reply_options(struct mg_connection *conn, const char *allowed)
     return send_text(conn, 200, "text/plain; charset=utf-8", extra, "", 0);
 }
 
-static int redirect(struct mg_connection *conn, int status, const char *location)
+static int redirect(struct mg_connection *conn, int status, const char *location,
+                    const char *headers)
 {
     struct sbuf extra = {0};
-    sbuf_addf(&extra, "Location: %s\r\n", location);
+    sbuf_addf(&extra, "Location: %s\r\n%s", location, headers);
     send_text(conn, status, "text/plain; charset=utf-8", extra.data, "", 0);
     sbuf_fini(&extra);
     return status;
@@ -196,12 +208,17 @@ static int redirect(struct mg_connection *conn, int status, const char *location
 
 int reply_redirect(struct mg_connection *conn, const char *location)
 {
-    return redirect(conn, 308, location);
+    return redirect(conn, 308, location, "");
 }
 
 int reply_found(struct mg_connection *conn, const char *location)
 {
-    return redirect(conn, 302, location);
+    return redirect(conn, 302, location, "");
+}
+
+int reply_see_other(struct mg_connection *conn, const char *location, const char *headers)
+{
+    return redirect(conn, 303, location, headers);
 }
 
 int reply_download(struct mg_connection *conn, const char *type, const char *file,

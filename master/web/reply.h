@@ -13,6 +13,9 @@ struct mg_connection;
 
 /* All return the status, as civetweb's request handlers want it. */
 int reply_json(struct mg_connection *conn, int status, const struct sbuf *body);
+/* headers, here and below: whole lines of the answer's head, or "". */
+int reply_json_with(struct mg_connection *conn, int status, const char *headers,
+                    const struct sbuf *body);
 /* A JSON body that stays as it is: who names its etag (with quotes) gets 304. */
 bool reply_is_known(struct mg_connection *conn, const char *etag);
 int reply_not_changed(struct mg_connection *conn, const char *etag);
@@ -22,12 +25,17 @@ int reply_text(struct mg_connection *conn, int status, const char *text);
 int reply_scraped(struct mg_connection *conn, const char *type, const struct sbuf *body);
 int reply_page(struct mg_connection *conn, const struct sbuf *html);
 int reply_html(struct mg_connection *conn, int status, const char *text);
+int reply_html_with(struct mg_connection *conn, int status, const char *headers, const char *text);
 /* {"ok": false, "field": …, "error": …} */
 int reply_error(struct mg_connection *conn, int status, const char *field, const char *text);
+int reply_error_with(struct mg_connection *conn, int status, const char *headers, const char *field,
+                     const char *text);
 int reply_method(struct mg_connection *conn, const char *allowed);    /* 405 */
 int reply_options(struct mg_connection *conn, const char *allowed);   /* 200, Allow, no body */
 int reply_redirect(struct mg_connection *conn, const char *location); /* 308 */
 int reply_found(struct mg_connection *conn, const char *location);    /* 302 */
+/* 303 */
+int reply_see_other(struct mg_connection *conn, const char *location, const char *headers);
 int reply_download(struct mg_connection *conn, const char *type, const char *file,
                    const struct sbuf *body);
 /* The report file: shown, or to be kept as `file` if that is not NULL. */

@@ -6,12 +6,14 @@
  * each request, after the checks that are the same for all (web.c). Handlers run on civetweb's
  * threads and touch nothing of the master but the bridge.
  */
+#include "master/web/access.h"
 #include "master/web/bridge.h"
 #include "master/web/form.h"
 #include "master/web/guard.h"
 
 #include "common/base/sbuf.h"
 
+struct door;
 struct mg_connection;
 struct runs;
 
@@ -21,6 +23,10 @@ struct request {
     struct bridge *bridge;
     struct runs *runs; /* stored ones (runs.h) */
     struct mg_connection *conn;
+    struct door *door;
+    struct access_who who; /* door.h */
+    bool is_by_header;     /* whose token came in Authorization */
+    const char *client;    /* its address */
     const char *method;
     const char *full_path;         /* as path.h reads it */
     const char *path;              /* the part of it below the base path; NULL: it is outside */
@@ -49,6 +55,8 @@ extern const struct routes test_routes;     /* api_test.c */
 extern const struct routes samples_routes;  /* api_samples.c */
 extern const struct routes metrics_routes;  /* api_metrics.c */
 extern const struct routes runs_routes;     /* api_runs.c */
+extern const struct routes door_routes;     /* door.c */
+extern const struct routes now_routes;      /* api_now.c */
 
 #define REQUEST_TIMEOUT_MS 10000 /* for the main thread to carry out a command */
 

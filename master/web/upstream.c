@@ -4,6 +4,7 @@
 #include "master/web/upstream.h"
 
 #include "common/base/sbuf.h"
+#include "master/web/door.h"
 #include "master/web/front.h"
 #include "master/web/path.h"
 #include "master/web/reply.h"
@@ -98,10 +99,24 @@ static bool is_own_header(const char *name)
                                         "X-Forwarded-Proto",
                                         "X-Forwarded-Host",
                                         "X-Katydid-Secret",
+                                        "X-Katydid-Role",
+                                        "X-Katydid-User",
                                         ADMIT_HEADER,
                                         FRONT_HEADER,
                                         NULL};
     return strchr(name, '_') != NULL || is_one_of(name, names);
+}
+
+/* Without what opens our own door. */
+static void write_header(const struct upstream *u, const struct mg_header *h, struct sbuf *out)
+{
+    const bool is_cookie = strcasecmp(h->name, "Cookie") == 0;
+    if (is_own_header(h->name) || (u->is_by_header && strcasecmp(h->name, "Authorization") == 0))
+        return;
+    char *cookies = is_cookie ? door_other_cookies(u->door, h->value) : NULL;
+    if (!is_cookie || cookies != NULL)
+        sbuf_addf(out, "%s: %s\r\n", h->name, is_cookie ? cookies : h->value);
+    free(cookies);
 }
 
 static void write_head(struct mg_connection *conn, const struct upstream *u, const char *method,
@@ -113,10 +128,10 @@ static void write_head(struct mg_connection *conn, const struct upstream *u, con
     if (u->query != NULL)
         sbuf_addf(out, "?%s", u->query);
     sbuf_adds(out, " HTTP/1.0\r\n");
-    for (int i = 0; i < ri->num_headers; i++) {
-        if (!is_own_header(ri->http_headers[i].name))
-            sbuf_addf(out, "%s: %s\r\n", ri->http_headers[i].name, ri->http_headers[i].value);
-    }
+    for (int i = 0; i < ri->num_headers; i++)
+        write_header(u, &ri->http_headers[i], out);
+    sbuf_addf(out, "X-Katydid-Role: %s\r\nX-Katydid-User: %s\r\n", role_word(u->who->role),
+              u->who->name);
     sbuf_addf(out, "X-Forwarded-For: %s\r\nX-Forwarded-Proto: %s\r\n%sConnection: close\r\n",
               u->client, u->has_tls ? "https" : "http", extra);
 }

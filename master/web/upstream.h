@@ -9,6 +9,8 @@
  */
 #include <stdbool.h>
 
+struct access_who;
+struct door;
 struct mg_connection;
 struct sbuf;
 
@@ -21,6 +23,9 @@ struct upstream {
     const char *path;   /* as path.h reads it, with the base path */
     const char *query;  /* as it came; NULL none */
     bool has_tls;       /* towards the client */
+    const struct door *door;
+    const struct access_who *who; /* told by X-Katydid-Role and -User; the token itself is not */
+    bool is_by_header;            /* that came in Authorization */
     const struct sbuf
         *body; /* to be shown to who is asked whether the request may pass; NULL none */
 };

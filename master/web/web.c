@@ -4,8 +4,9 @@
  * civetweb parses requests and runs a thread per connection; everything else is decided here. Its
  * begin_request callback sees each request first and answers it completely: civetweb's own files,
  * forms and redirects are never reached. The only thing let through is a checked upgrade of the
- * live socket. Order of the checks: Host, then path, then the host's admission, then route, then
- * method, then sender, then body. The path is read once (path.h), for all of them.
+ * live socket. Order of the checks: Host, then path, then the token and what its role may (door.h),
+ * then the host's admission, then route, then method, then sender, then body. The path is read once
+ * (path.h), for all of them.
  *
  * Locust's routes keep their methods and answers (docs/api.md); state changes of the page are
  * POST only.
@@ -16,14 +17,12 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "master/web/bridge.h"
-#include "master/web/feed.h"
+#include "master/web/door.h"
 #include "master/web/front.h"
 #include "master/web/admission.h"
 #include "master/web/guard.h"
-#include "master/web/intake.h"
 #include "master/web/listen.h"
 #include "master/web/live.h"
-#include "master/web/page.h"
 #include "master/web/path.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
@@ -43,7 +42,6 @@
 #include <unistd.h>
 
 #define LOGGER "katydid.web"
-#define LIVE_PATH "/api/v1/live"
 #define WEB_NICE 5
 #define MAY_STAY_S 1 /* a viewer waits so long for its next tick when the host is busy */
 
@@ -61,119 +59,15 @@ struct web {
     struct mg_context *ctx;
     struct listen listen;
     struct runs *runs;
+    struct door *door;
     char base_path[128];
 };
 
-/* -- the page's API -- */
-
-static int get_state(struct request *r)
-{
-    return request_answer_view(r, feed_hello);
-}
-
-static int get_live(struct request *r)
-{
-    struct feed_mark mark;
-    struct sbuf out = {0};
-    struct view *v = request_view(r);
-    if (v == NULL)
-        return 503;
-    feed_mark_query(&mark, &r->query);
-    feed_tick(v, &mark, &out);
-    view_unref(v);
-    int status = reply_json(r->conn, 200, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static int get_exceptions(struct request *r)
-{
-    return request_answer_view(r, feed_exceptions);
-}
-
-static void add_extensions(const struct view *v, struct sbuf *out)
-{
-    sbuf_adds(out, v->web.extensions[0] != '\0' ? v->web.extensions : "{}");
-    sbuf_addc(out, '\n');
-}
-
-static int get_extensions(struct request *r)
-{
-    return request_answer_view(r, add_extensions);
-}
-
-static int get_workers(struct request *r)
-{
-    return request_answer_view(r, feed_workers);
-}
-
-static int run_command(struct request *r, enum intake_action action)
-{
-    struct sbuf body = {0};
-    struct command c;
-    struct intake_error e;
-    int status;
-    if (!request_command(r, INTAKE_BODY_MAX, &body, &status)) {
-        sbuf_fini(&body);
-        return status;
-    }
-    bool is_ok = intake_json(action, body.data, body.len, request_has_shape(r), &c, &e);
-    sbuf_fini(&body);
-    if (!is_ok)
-        return reply_error(r->conn, 400, e.field, e.text);
-    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
-    return request_answer_result(r, &result);
-}
-
-static int post_marker(struct request *r)
-{
-    return run_command(r, INTAKE_MARKER);
-}
-
-static int post_start(struct request *r)
-{
-    return run_command(r, INTAKE_START);
-}
-
-static int post_edit(struct request *r)
-{
-    return run_command(r, INTAKE_EDIT);
-}
-
-static int post_stop(struct request *r)
-{
-    return run_command(r, INTAKE_STOP);
-}
-
-static int post_reset(struct request *r)
-{
-    return run_command(r, INTAKE_RESET);
-}
-
 /* -- routing -- */
 
-static const struct route PAGE[] = {
-    {"GET", "/", page_get},
-    {"GET", "/api/v1/state", get_state},
-    {"GET", LIVE_PATH, get_live},
-    {"GET", "/api/v1/exceptions", get_exceptions},
-    {"GET", "/api/v1/workers", get_workers},
-    {"GET", "/api/v1/extensions", get_extensions},
-    {"POST", "/api/v1/start", post_start},
-    {"POST", "/api/v1/edit", post_edit},
-    {"POST", "/api/v1/stop", post_stop},
-    {"POST", "/api/v1/reset", post_reset},
-    {"POST", "/api/v1/marker", post_marker},
-    {"GET", "/api/v1/runs/{run}/state", get_state},
-    {"GET", "/api/v1/runs/{run}/live", get_live},
-    {"GET", "/api/v1/runs/{run}/exceptions", get_exceptions},
-    {"GET", "/api/v1/runs/{run}/workers", get_workers},
-};
-static const struct routes page_routes = {PAGE, sizeof PAGE / sizeof PAGE[0]};
-
-static const struct routes *const TABLES[] = {&page_routes,    &timeline_routes, &test_routes,
+static const struct routes *const TABLES[] = {&now_routes,     &timeline_routes, &test_routes,
                                               &samples_routes, &metrics_routes,  &runs_routes,
-                                              &locust_routes};
+                                              &locust_routes,  &door_routes};
 
 static struct route_found find_route(const char *path, const char *method)
 {
@@ -244,10 +138,13 @@ static const char *client_of(const struct web *w, struct mg_connection *conn)
 static struct upstream upstream_of(const struct web *w, struct request *r, const struct host_web *h)
 {
     return (struct upstream){.socket = h->socket,
-                             .client = client_of(w, r->conn),
+                             .client = r->client,
                              .path = r->full_path,
                              .query = r->raw_query,
-                             .has_tls = w->listen.has_tls};
+                             .has_tls = w->listen.has_tls,
+                             .door = w->door,
+                             .who = &r->who,
+                             .is_by_header = r->is_by_header};
 }
 
 static bool is_change(const struct request *r)
@@ -319,7 +216,8 @@ static int check_admission(struct web *w, struct request *r, const struct host_w
 /* What the host answers itself. */
 static bool is_hosts(const struct request *r, const struct host_web *h)
 {
-    if (h->socket[0] == '\0')
+    if (h->socket[0] == '\0' ||
+        (strcmp(r->path, "/login") == 0 && door_asks(r->door) && !h->has_login))
         return false;
     if (h->has_page && is_page_file(r->path))
         return true;
@@ -380,15 +278,18 @@ static bool may_stay(void *arg, struct mg_connection *conn, bool *is_told)
     struct web *w = arg;
     const struct host_web h = host_web(w);
     char path[sizeof w->base_path + sizeof LIVE_PATH];
+    snprintf(path, sizeof path, "%s%s", w->base_path, LIVE_PATH);
+    struct request r = {.conn = conn,
+                        .door = w->door,
+                        .client = client_of(w, conn),
+                        .full_path = path,
+                        .raw_query = mg_get_request_info(conn)->query_string};
     *is_told = true;
+    if (!door_still_admits(&r))
+        return false;
     if ((!h.is_changed && !h.has_login) || h.socket[0] == '\0')
         return true;
-    snprintf(path, sizeof path, "%s%s", w->base_path, LIVE_PATH);
-    struct upstream u = {.socket = h.socket,
-                         .client = client_of(w, conn),
-                         .path = path,
-                         .query = mg_get_request_info(conn)->query_string,
-                         .has_tls = w->listen.has_tls};
+    struct upstream u = upstream_of(w, &r, &h);
     enum upstream_verdict verdict = upstream_still_admits(conn, &u, MAY_STAY_S);
     *is_told = verdict != UPSTREAM_MUTE;
     return verdict != UPSTREAM_NO;
@@ -447,10 +348,33 @@ static int redirect_to_base(struct web *w, struct request *r)
     return redirect_to(r, path);
 }
 
+/* A route that changes something and may be read (Locust's old ways) counts as a change. */
+static bool may_change(const struct request *r)
+{
+    if (is_change(r) || r->path == NULL)
+        return is_change(r);
+    const struct route_found found = find_route(r->path, r->method);
+    return found.route != NULL && strcmp(found.route->method, "GET") != 0;
+}
+
+/* 0: go on; else the status of the answer that was sent. The host's own requests were let in when
+ * they came to it. */
+static int check_door(struct web *w, struct request *r)
+{
+    r->who.role = ROLE_RUN;
+    if (is_inner(w, r->conn))
+        return 0;
+    int status = door_admit(r);
+    return status != 0 ? status : door_check_role(r, may_change(r));
+}
+
 static int serve_path(struct web *w, struct request *r, const char *path)
 {
     r->full_path = path;
     r->path = below_base(w, path);
+    int refused = check_door(w, r);
+    if (refused != 0)
+        return refused;
     if (r->path == NULL)
         return serve_outside(w, r);
     if (r->path[0] == '\0')
@@ -486,6 +410,8 @@ static int on_request(struct mg_connection *conn)
     struct request r = {.bridge = w->bridge,
                         .runs = w->runs,
                         .conn = conn,
+                        .door = w->door,
+                        .client = client_of(w, conn),
                         .method = ri->request_method,
                         .raw_query = ri->query_string};
     const char *host = mg_get_header(conn, "Host");
@@ -517,15 +443,29 @@ static int on_log(const struct mg_connection *conn, const char *text)
 
 /* -- lifetime -- */
 
+bool web_check_tokens(const struct web_config *c, char **why)
+{
+    struct access *a = c->tokens != NULL ? access_new(c->tokens, why) : NULL;
+    access_free(a);
+    return c->tokens == NULL || a != NULL;
+}
+
 static void warn_if_open(const struct web *w)
 {
     if (guard_is_loopback(&w->guard))
         return;
-    log_warning(LOGGER,
-                "The page listens on %s without a password: whoever reaches port %d can start load "
-                "against any host from this machine. Keep it inside a network you trust, or use "
-                "--web-host 127.0.0.1.",
-                w->guard.is_wildcard ? "every interface" : w->guard.bound, w->listen.port);
+    if (door_asks(w->door)) {
+        if (!w->listen.has_tls)
+            log_warning(LOGGER, "Tokens of the page travel in clear: whoever reads the traffic has "
+                                "them. Give --tls-cert and --tls-key, or put TLS in front.");
+        return;
+    }
+    log_warning(
+        LOGGER,
+        "The page listens on %s without a password: whoever reaches port %d can start load "
+        "against any host from this machine. Give --web-token, keep it inside a network you "
+        "trust, or use --web-host 127.0.0.1.",
+        w->guard.is_wildcard ? "every interface" : w->guard.bound, w->listen.port);
 }
 
 /* Whoever looks on must not slow the test down: the main thread comes first. Writers of the live
@@ -568,6 +508,10 @@ static void set_base_path(struct web *w, const char *path)
 static bool start(struct web *w, const struct web_config *c, char **why)
 {
     if (!listen_init(&w->listen, c, w->guard.bound, why))
+        return false;
+    w->door = door_new(
+        &(struct door_config){c->tokens, w->base_path, w->listen.port, w->listen.has_tls}, why);
+    if (w->door == NULL)
         return false;
     mg_init_library(MG_FEATURES_DEFAULT);
     w->ctx = start_server(w, w->listen.options);
@@ -639,6 +583,7 @@ void web_stop(struct web *w)
         listen_end(&w->listen, w->ctx);
     live_free(w->live);
     admission_free(w->admission);
+    door_free(w->door);
     runs_free(w->runs);
     HANDLE_ENDS(w);
     free(w);

@@ -16,6 +16,7 @@ struct web_config {
     int port;                       /* 0 = pick one */
     const char *tls_cert, *tls_key; /* both or neither */
     const char *base_path;          /* "" or "/prefix" */
+    const char *tokens;             /* of --web-token (door.h); NULL: none are asked for */
     bool web_login;                 /* nothing is answered without a session of the host's app */
     const char *runs;               /* the folder of stored runs; NULL: none are shown */
     const char *secret;             /* 32 characters that admit the host's requests; NULL none */
@@ -23,6 +24,7 @@ struct web_config {
 
 /* false, and *why says cause and mend (malloced), when the certificate cannot be used. */
 bool web_check_tls(const struct web_config *c, char **why);
+bool web_check_tokens(const struct web_config *c, char **why); /* likewise */
 /* NULL on failure, and *why says cause and mend (malloced; caller frees). */
 struct web *web_start(const struct web_config *c, struct bridge *b, char **why);
 int web_port(const struct web *w);

@@ -1,4 +1,4 @@
-"""A login, and a locustfile's own guard, hold for every spelling of every path: nobody without a session gets an answer, and nothing is done."""
+"""A token, a login, and a locustfile's own guard, hold for every spelling of every path: nobody without a session gets an answer, and nothing is done."""
 
 import re
 import socket
@@ -21,6 +21,8 @@ GUARD = PLAIN + """
             if not open and request.headers.get("Authorization") != "let me in":
                 return "no", 401
 """
+
+TOKEN = "0123456789abcdef0123"
 
 IN_A_SOURCE = re.compile(r'\{"(?:GET, )?(GET|POST|DELETE)", "?(/[^"]*|LIVE_PATH)"?, ')
 SOME_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -119,9 +121,11 @@ def is_open(method, spelling, status, answer, base):
     return False
 
 
-@pytest.mark.parametrize(("text", "base"), [(LOGIN, ""), (LOGIN, "/load"), (GUARD, "/load")], ids=["login", "login below a path", "guard"])
+@pytest.mark.parametrize(
+    ("text", "base"), [(LOGIN, ""), (LOGIN, "/load"), (GUARD, "/load"), (PLAIN, ""), (PLAIN, "/load")],
+    ids=["login", "login below a path", "guard", "token", "token below a path"])
 def test_no_spelling_gets_past_the_guard(text, base):
-    arguments = ["--web-login"] if text is LOGIN else []
+    arguments = {LOGIN: ["--web-login"], PLAIN: ["--web-token", TOKEN]}.get(text, [])
     arguments += ["--web-base-path", base] if base else []
     with page(text, *arguments, base=base) as process:
         with ThreadPoolExecutor(8) as pool:
@@ -129,7 +133,7 @@ def test_no_spelling_gets_past_the_guard(text, base):
         bad = [(each[0], each[1], status, answer[-80:]) for each, status, answer in answers if not is_open(each[0], each[1], status, answer, base)]
         assert not bad, (len(bad), bad[:20])
         admitted = Caller(process.call.base)
-        headers = {"Authorization": "let me in"}
+        headers = {"Authorization": f"Bearer {TOKEN}" if text is PLAIN else "let me in"}
         if text is LOGIN:
             headers = {}
             assert admitted("/login_submit", {"username": "ann", "password": "right"})[0] == 302
