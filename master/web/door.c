@@ -125,7 +125,8 @@ static void make_nonce(char nonce[33])
         snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* error: "" none; ours, and needs no escapes. */
+/* A browser that may tell no referrer would send the form from the origin "null", which is nobody's
+ * (guard.h). error: "" none; ours, and needs no escapes. */
 static int show_form(struct request *r, int status, const char *more, const char *error)
 {
     char nonce[33];
@@ -138,7 +139,8 @@ static int show_form(struct request *r, int status, const char *more, const char
     sbuf_addf(&html,
               "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sign in · "
               "Katydid</title><meta name=\"viewport\" content=\"width=device-width, "
-              "initial-scale=1\"><style nonce=\"%s\">%s</style></head><body><main>"
+              "initial-scale=1\"><meta name=\"referrer\" "
+              "content=\"same-origin\"><style nonce=\"%s\">%s</style></head><body><main>"
               "<h1>Katydid</h1>",
               nonce, STYLE);
     if (error[0] != '\0')

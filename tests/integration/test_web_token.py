@@ -62,7 +62,7 @@ def test_nothing_is_answered_without_a_token(guarded):
 
 def test_the_form_needs_nothing_else(guarded):
     status, text, headers = fresh(guarded)("/login")
-    assert status == 200 and 'name="token"' in text and "form-action 'self'" in headers["Content-Security-Policy"]
+    assert status == 200 and 'name="token"' in text and 'content="same-origin"' in text and "form-action 'self'" in headers["Content-Security-Policy"]
     assert "script" not in text and headers["X-Frame-Options"] == "DENY" and headers["Cache-Control"] == "no-store"
 
 

@@ -12,6 +12,7 @@ import { keepFocus } from "./lib/focus";
 import { route, type Screen } from "./lib/route";
 import { Banners } from "./parts/banners";
 import { Dialogs } from "./parts/dialogs";
+import { mayChange } from "./live/who";
 import { LiveScreen } from "./screens/live/live";
 
 export const shelf = new Shelf(LAZY);
@@ -48,11 +49,21 @@ function Missing(): JSX.Element {
   );
 }
 
+/** Who may only look is shown no form. */
+function Waiting({ hasNone }: { hasNone: boolean }): JSX.Element {
+  return (
+    <section class="panel empty">
+      <p>{hasNone ? "No test has run yet: what one measures is shown here from its start. " : ""}The token that this page was opened with may look, but not start or change a test.</p>
+    </section>
+  );
+}
+
 /** Before the first run there is nothing to look at live: the way to it is shown. */
 function ScreenOf({ name: asked }: { name: Screen }): JSX.Element {
   const hasNone = !IS_REPORT && !store.hasRun.value && !store.isRunning.value;
   const name = asked === "live" && hasNone ? "new" : asked;
   useEffect(() => document.getElementById("main")?.scrollTo(0, 0), [name]); // the place in one screen is none in another
+  if (!IS_REPORT && name === "new" && !mayChange.value) return <Waiting hasNone={hasNone} />;
   if (name === "live") return <LiveScreen />;
   const fetched = shelf.of(name);
   if (fetched.kind === "coming") return <Loading />;

@@ -3,6 +3,8 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App, shelf } from "./app";
 import { source, store } from "./app-state";
+import { IS_REPORT } from "./lib/build";
+import { askWho } from "./live/who";
 import { percent } from "./lib/format";
 import { startRouting } from "./lib/route";
 import { watchFocus } from "./lib/focus";
@@ -33,6 +35,7 @@ watchFocus();
 render(<App />, document.getElementById("app")!);
 
 source.start();
+if (!IS_REPORT) effect(() => void (source.link.value.kind === "lost" || source.link.value.kind === "connecting" ? askWho() : 0));
 startExtensions();
 startUnseen();
 setInterval(() => source.beat(), BEAT_MS);

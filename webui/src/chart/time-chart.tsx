@@ -15,6 +15,7 @@ import { topWith, type Limit } from "../verdict/limits";
 import { canMove } from "../verdict/move";
 import { thresholds } from "../verdict/state";
 import type { Kind } from "./labels";
+import { mayChange } from "../live/who";
 import { LimitGrips } from "./limit-grips";
 import { drawLimits, limitsKey } from "./limits";
 import { eventsAt, indexOf, pinned, Tip, togglePin } from "./tip";
@@ -215,7 +216,7 @@ function Canvas(props: CanvasProps): JSX.Element {
     <>
       <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={props.sentence} onKeyDown={move} onBlur={leave}
         onPointerEnter={() => props.onHover(true)} onPointerLeave={() => props.onHover(false)} onPointerDown={(event) => (pressed.current = event.clientX)} onClick={pin} />
-      {IS_REPORT || movable.length === 0 ? null : <LimitGrips limits={movable} plot={plot} box={box} drawn={drawn} isLog={chart.isLog ?? false} hasRight={shown.some((line) => line.isRight)} />}
+      {IS_REPORT || movable.length === 0 || !mayChange.value ? null : <LimitGrips limits={movable} plot={plot} box={box} drawn={drawn} isLog={chart.isLog ?? false} hasRight={shown.some((line) => line.isRight)} />}
     </>
   );
 }

@@ -2,6 +2,7 @@
 import { computed } from "@preact/signals";
 import { CAN_COMMAND, IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
+import { mayChange } from "../live/who";
 import type { Screen } from "../lib/route";
 import { hasExtras } from "../screens/extras/held";
 import type { LazyScreen, ScreenComponent } from "./lazy";
@@ -22,7 +23,7 @@ const EDIT: readonly [Screen, string][] = [["new", "Edit load"]];
 /** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
  * are there when the locustfile has some, metrics when something was counted in one, the load when there are scenarios. */
 export const nav = computed<readonly [Screen, string][]>(() => [
-  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(IS_REPORT ? [] : RUNS), ...(!CAN_COMMAND ? [] : store.isRunning.value ? EDIT : NEW),
+  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(IS_REPORT ? [] : RUNS), ...(!CAN_COMMAND || !mayChange.value ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
 /** The script of report files has no code of what only a master can do. */

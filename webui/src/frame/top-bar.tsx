@@ -2,6 +2,7 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { CAN_COMMAND, IS_REPORT, OWN_PAGE, STORED } from "../lib/build";
+import { mayChange, signOut, who } from "../live/who";
 import { openDialog, source, store, type DialogName } from "../app-state";
 import { markerAt } from "../chart/plot";
 import { clock, count, msUnit, percent, rate, timespan, visible } from "../lib/format";
@@ -83,6 +84,7 @@ function Actions(): JSX.Element | null {
   );
   if (isPlanning.value) return null; // its form has them
   if (STORED !== "") return <div class="actions"><a class="button action-start" aria-label="Back to now" href={OWN_PAGE}><Icon name="follow" /><span class="action-label">Back to now</span></a></div>;
+  if (!mayChange.value) return null;
   return (
     <div class="actions">
       {store.isRunning.value && !store.run.value?.shape && !store.run.value?.scenarios ? button("edit", "edit", "Edit load") : null}
@@ -102,11 +104,12 @@ function more(): MenuItem[] {
   const item = (dialog: DialogName, icon: IconName, label: string): MenuItem => ({ icon, label, act: () => open(dialog), isDisabled });
   return [
     ...(canAct ? [item("report", "report", "Save a report…")] : []),
-    ...(CAN_COMMAND && canAct && store.isRunning.value ? [item("marker", "flag", "Set a marker…")] : []),
+    ...(CAN_COMMAND && mayChange.value && canAct && store.isRunning.value ? [item("marker", "flag", "Set a marker…")] : []),
     { icon: THEME_ICON[theme.value], label: `Theme: ${theme.value}`, act: () => setTheme(nextTheme()) },
     ...(isNarrow.value && store.hasRun.value ? [{ icon: "live" as const, label: `Times: ${MODES[timeAt()]![1]}`, act: () => setTimeMode(MODES[(timeAt() + 1) % MODES.length]![0]) }] : []),
     { icon: "help", label: "Keyboard shortcuts", act: () => (openDialog.value = "help") },
-    ...(CAN_COMMAND && canAct && !store.isEnding.value ? [{ ...item("reset", "reset", "Reset the statistics…"), isApart: true }] : []),
+    ...(who.value.asks ? [{ icon: "close" as const, label: `Sign out: ${who.value.name}`, act: () => void signOut() }] : []),
+    ...(CAN_COMMAND && mayChange.value && canAct && !store.isEnding.value ? [{ ...item("reset", "reset", "Reset the statistics…"), isApart: true }] : []),
   ];
 }
 
@@ -119,6 +122,7 @@ export function TopBar(): JSX.Element {
       <Facts />
       <span class="host" title={host}>{host}</span>
       <Actions />
+      {IS_REPORT || mayChange.value ? null : <span class="muted viewer" title="The token that this page was opened with may look, but not start, stop or change anything">Viewing only</span>}
       <Menu label="More" items={more()} note={host} />
     </header>
   );

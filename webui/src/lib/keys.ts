@@ -3,6 +3,7 @@
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { CAN_COMMAND, IS_REPORT } from "./build";
+import { mayChange } from "../live/who";
 import { openDialog, store } from "../app-state";
 import { PANEL_KEY } from "../chart/panel";
 import { markerAt, nextCrosshair } from "../chart/plot";
@@ -82,7 +83,7 @@ function escape(): boolean {
 }
 
 function act(key: string): boolean {
-  const canCommand = CAN_COMMAND;
+  const canCommand = CAN_COMMAND && mayChange.value;
   switch (key) {
     case "/": focusFilter(); return true;
     case "d": setTheme(nextTheme()); return true;

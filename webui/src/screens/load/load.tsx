@@ -10,6 +10,7 @@ import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
 import { useQuestion } from "../../range/question";
 import { invalid } from "../../verdict/state";
 import { IS_REPORT } from "../../lib/build";
+import { mayChange } from "../../live/who";
 import { canChange, Controls, pauseScenario, sliderId, throttleId } from "./controls";
 import { StartCourses, UserCourse } from "./courses";
 import { KneePanel } from "./knee";
@@ -54,7 +55,7 @@ export function LoadScreen(): JSX.Element {
   const pickOne = (next: string): void => setQuery({ scenario: next });
   useKeys((key) => {
     const by = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[key];
-    if (!IS_REPORT && current !== undefined && isOn && canChange(current)) {
+    if (!IS_REPORT && mayChange.value && current !== undefined && isOn && canChange(current)) {
       if (key === "p") void pauseScenario(current).then(asked.retry);
       if (key === "r") document.getElementById(sliderId(current.name))?.focus();
       if (key === "b") document.getElementById(throttleId(current.name))?.focus();
@@ -76,7 +77,7 @@ export function LoadScreen(): JSX.Element {
       ) : (
         <>
           <section class="panel counted-panel" aria-label="Scenarios"><ScenarioTable all={all} current={current.name} onPick={pickOne} /></section>
-          {IS_REPORT || !isOn ? null : <Controls told={told!} current={current} onChanged={asked.retry} />}
+          {IS_REPORT || !mayChange.value || !isOn ? null : <Controls told={told!} current={current} onChanged={asked.retry} />}
           <Current key={current.name} of={current} told={told!} />
         </>
       )}

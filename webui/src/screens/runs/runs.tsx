@@ -12,6 +12,7 @@ import { Menu, type MenuItem } from "../../parts/menu";
 import { Spark } from "../../parts/spark";
 import { Status } from "../../parts/status";
 import { useQuestion } from "../../range/question";
+import { mayChange } from "../../live/who";
 import { ChangeDialog, type Change } from "./change";
 import { Compare } from "./compare";
 import { COMPARED_MOST, commitOf, failedOf, lengthOf, listPath, overRuns, PAGE, profileOf, resultOf, sentenceOf, ticked, VERDICTS, whenOf, type Run, type RunsAnswer } from "./model";
@@ -87,7 +88,7 @@ function Row({ run, isTicked }: { run: Run; isTicked: boolean }): JSX.Element {
       <td data-label="Failed" class="number">{failedOf(run)}</td>
       <td data-label="Result">{result === null ? <span class="muted">–</span> : <Status tone={result[0]}>{result[1]}</Status>}</td>
       <td data-label="Commit">{commitOf(run) === "" ? <span class="muted">–</span> : <code>{commitOf(run)}</code>}{run.branch ? <span class="muted"> {visible(run.branch)}</span> : null}</td>
-      <td data-label="Actions"><Menu label={`Actions for the run of ${whenOf(run)}`} items={itemsOf(run)} isSmall /></td>
+      <td data-label="Actions">{!mayChange.value ? null : <Menu label={`Actions for the run of ${whenOf(run)}`} items={itemsOf(run)} isSmall />}</td>
     </tr>
   );
 }

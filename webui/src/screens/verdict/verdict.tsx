@@ -7,6 +7,7 @@ import { store } from "../../app-state";
 import { linkTo } from "../../lib/route";
 import type { Judged } from "../../live/judged";
 import { Icon } from "../../parts/icons";
+import { mayChange } from "../../live/who";
 import { isOfOtherRun } from "../../range/state";
 import { asked } from "../../verdict/state";
 import { standingOf } from "../../verdict/words";
@@ -18,7 +19,7 @@ const MARKS = { pass: "✓", warn: "▲", fail: "✕", info: "●", idle: "○" 
 
 function Head({ judged, onChange }: { judged: Judged; onChange: () => void }): JSX.Element {
   const { word, tone, why } = standingOf(judged, store.hasRun.value);
-  const canChange = !IS_REPORT && store.isRunning.value && !store.isHeld.value;
+  const canChange = !IS_REPORT && mayChange.value && store.isRunning.value && !store.isHeld.value;
   return (
     <section class={`panel verdict-head ${tone}`} aria-labelledby="verdict-word">
       <span class="verdict-mark" aria-hidden="true">{MARKS[tone]}</span>
@@ -28,7 +29,7 @@ function Head({ judged, onChange }: { judged: Judged; onChange: () => void }): J
         {judged.code === undefined ? null : <p class="note">Exit code <b>{judged.code}</b>{judged.reasons === "" ? "" : `: ${judged.reasons}`}</p>}
       </div>
       {canChange ? <button type="button" class="button" onClick={onChange}><Icon name="edit" />Change thresholds</button>
-        : !CAN_COMMAND || store.isEnding.value ? null : <a class="button" href={linkTo("new")}><Icon name="edit" />{store.hasRun.value ? "Thresholds of the next test" : "Set thresholds"}</a>}
+        : !CAN_COMMAND || !mayChange.value || store.isEnding.value ? null : <a class="button" href={linkTo("new")}><Icon name="edit" />{store.hasRun.value ? "Thresholds of the next test" : "Set thresholds"}</a>}
     </section>
   );
 }
@@ -53,7 +54,7 @@ export function VerdictScreen(): JSX.Element {
       {judged === null ? (asked.error.value === "" ? <p class="panel empty">{IS_REPORT ? "This report has no verdict: it is of an older Katydid." : "Loading…"}</p> : null) : (
         <>
           <Head judged={judged} onChange={() => (isOpen.value = !isOpen.value)} />
-          {!IS_REPORT && isOpen.value && store.isRunning.value ? <ChangeGates judged={judged} onDone={() => { isOpen.value = false; asked.retry(); }} /> : null}
+          {!IS_REPORT && mayChange.value && isOpen.value && store.isRunning.value ? <ChangeGates judged={judged} onDone={() => { isOpen.value = false; asked.retry(); }} /> : null}
           {judged.thresholds.length === 0 ? <None /> : <GateTable thresholds={judged.thresholds} />}
           {store.hasRun.value ? <Validity judged={judged} /> : null}
         </>
