@@ -113,6 +113,7 @@ def fake_core():
     core.record_request = core.stats
     core.sleep = gevent.sleep
     core.late = lambda seconds: None
+    core.small_stack = REAL.small_stack
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check

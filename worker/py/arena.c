@@ -7,6 +7,7 @@
  * large slabs that stay mapped. Of the free chunks, KEEP_WARM keep their pages; the pages of
  * others go back to the kernel. Huge pages are refused: they would make a whole chunk resident
  * where usually one page of it is touched.
+ * A user's first chunk is smaller (py_stack.c), and malloc's.
  * All other requests (object arenas) go where CPython sends them. Called with the GIL held.
  */
 #include "worker/py/arena.h"
@@ -53,6 +54,10 @@ static void *arena_alloc(void *ctx, size_t size)
 static void arena_free(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
+    if (size == ARENA_SMALL) {
+        free(ptr);
+        return;
+    }
     if (size != CHUNK) {
         original.free(original.ctx, ptr, size);
         return;
@@ -70,6 +75,11 @@ static void arena_free(void *ctx, void *ptr, size_t size)
     if (chunks.count >= KEEP_WARM)
         madvise(ptr, CHUNK, MADV_DONTNEED);
     chunks.items[chunks.count++] = ptr;
+}
+
+void *arena_small_chunk(void)
+{
+    return original.free ? mem_try_realloc(NULL, ARENA_SMALL) : NULL;
 }
 
 void arena_install(void)

@@ -2,5 +2,13 @@
 #pragma once
 /* arena: where CPython gets its pages from. */
 
+#include <stddef.h>
+
+enum { ARENA_SMALL = 1528 }; /* bytes: with malloc's own word 1.5 KiB */
+
 /* Call once, before there are greenlets. */
 void arena_install(void);
+
+/* ARENA_SMALL bytes, which the arena allocator takes back; NULL where there is no memory, or where
+ * nothing was installed. */
+void *arena_small_chunk(void);

@@ -19,6 +19,7 @@ static int exec(PyObject *module)
         py_lines_init, py_series_init,  py_metric_init,    py_group_init,    py_check_init,
         py_tags_init,  py_machine_init, py_arrivals_init,  py_late_init,     py_journal_init,
         py_trace_init, py_grpc_init,    py_websocket_init, py_throttle_init, py_process_init,
+        py_stack_init,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i](module))

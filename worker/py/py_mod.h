@@ -27,6 +27,7 @@ static inline int py_optional_attribute(PyObject *object, PyObject *name, PyObje
 
 /* One per file with names of its own: 0, or -1 with an exception. Called in py_mod.c's order. */
 int py_hub_init(PyObject *module);
+int py_stack_init(PyObject *module);
 int py_loop_init(PyObject *module);
 int py_guest_init(PyObject *module);
 int py_health_init(PyObject *module);

@@ -236,6 +236,9 @@ def _run_user(user):
             group.discard(gevent.getcurrent())
 
 
+_run_user = _katydid.small_stack(_run_user)
+
+
 class RestMixin:
     """rest() and rest_(), for users whose `client` speaks HTTP."""
 
