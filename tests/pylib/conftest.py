@@ -114,6 +114,7 @@ def fake_core():
     core.sleep = gevent.sleep
     core.late = lambda seconds: None
     core.small_stack = REAL.small_stack
+    core.end_sleepers, core.ending = REAL.end_sleepers, REAL.ending
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check
