@@ -39,6 +39,7 @@ static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
         .series_tags = n->series_tags,
         .seed = (int64_t)n->o->seed,
         .http2 = n->o->http2,
+        .discards_bodies = n->o->discard_response_bodies,
         .counts_iterations = n->counts_iterations,
         .has_k6_times = n->has_k6_times,
         .scenarios = n->scenarios,

@@ -204,7 +204,7 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
     msgpack_packer pk = begin(out, "spawn");
     msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
                               o->counts_iterations + o->has_k6_times + (o->seed >= 0) +
-                              (o->http2 != NULL) + (o->journals.count > 0) +
+                              (o->http2 != NULL) + o->discards_bodies + (o->journals.count > 0) +
                               o->journals.trace.is_on);
     if (o->journals.count)
         put_journals(&pk, &o->journals);
@@ -213,6 +213,10 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
     if (o->http2) {
         put(&pk, "http2");
         put(&pk, o->http2);
+    }
+    if (o->discards_bodies) {
+        put(&pk, "discard_bodies");
+        msgpack_pack_true(&pk);
     }
     if (o->seed >= 0) {
         put(&pk, "seed");

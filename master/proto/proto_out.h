@@ -39,6 +39,7 @@ struct spawn_order {
     bool counts_iterations;   /* executions of tasks are to be counted */
     bool has_k6_times;        /* http_req_duration is to be what k6 means by it */
     const char *http2;        /* "true", "prior-knowledge"; NULL: HTTP/1.1, unless classes say */
+    bool discards_bodies;     /* of responses, unless a request says that it wants its own */
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
     struct journal_orders journals;
 };

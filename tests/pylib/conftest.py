@@ -113,6 +113,7 @@ def fake_core():
     core.record_request = core.stats
     core.sleep = gevent.sleep
     core.late = lambda seconds: None
+    core.discard_bodies = lambda whether: None
     core.small_stack = REAL.small_stack
     core.end_sleepers, core.ending = REAL.end_sleepers, REAL.ending
     core.steady = time.monotonic

@@ -276,7 +276,8 @@ void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len
         return;
     if (f->request.is_stamped)
         f->arrived_ns = arrived_ns(h, f);
-    if (f->has_length && f->length == len && f->request.mode == FETCH_COLLECT)
+    if (f->has_length && f->length == len && f->request.mode == FETCH_COLLECT &&
+        !f->request.discards)
         kept = fields_put_behind(&x->fields, bytes, len);
     const enum fetch_error error = fetch_body_add(f, kept ? kept : (const char *)bytes, len, kept);
     if (error != FETCH_OK) {

@@ -133,8 +133,8 @@ struct fetch_request {
                              server says 100, or nothing for a while; not after a final answer */
     bool is_forwarded;    /* by a proxy, which is told the authority */
     bool head_only;       /* HEAD: no body in the answer whatever its headers say */
-    bool keep_encoded;    /* do not decompress (requests' stream with raw) */
-    bool is_stamped;      /* of a stream: keep when each part of it arrived, for fetch_peek */
+    bool keep_encoded, discards; /* do not decompress; nor keep a body that is collected */
+    bool is_stamped; /* of a stream: keep when each part of it arrived, for fetch_peek */
     enum fetch_body_mode mode;
     uint64_t max_body;           /* of one that is collected; 0 = the engine's limit */
     uint32_t connect_timeout_ms; /* 0 = none */

@@ -39,6 +39,8 @@ uint64_t fetch_max_body(const struct fetch *f)
 
 enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand)
 {
+    if (f->request.discards)
+        return FETCH_OK;
     if (!f->request.keep_encoded)
         open_decoder(f);
     if (f->request.mode == FETCH_STREAM || f->decode || !f->has_length)
@@ -172,6 +174,8 @@ static enum fetch_error pass_on(struct fetch *f, const char *bytes, size_t len)
 enum fetch_error fetch_body_add(struct fetch *f, const char *bytes, size_t len, bool is_stable)
 {
     f->response.wire_body_len += len;
+    if (f->request.discards)
+        return FETCH_OK;
     return f->request.mode == FETCH_STREAM ? pass_on(f, bytes, len)
                                            : collect(f, bytes, len, is_stable);
 }

@@ -56,6 +56,8 @@ static PyMethodDef functions[] = {
     {"hold_requests", hold_requests, METH_O,
      "hold_requests(wait): calls wait(user of the session, or None) before each request; "
      "None: no more."},
+    {"discard_bodies", exchange_discard_bodies, METH_O,
+     "discard_bodies(whether): of requests that do not say so themselves."},
     {"client_counters", client_counters, METH_NOARGS, "Connection counters of this process."},
     {NULL, NULL, 0, NULL},
 };

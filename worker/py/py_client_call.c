@@ -18,7 +18,8 @@
 /* clang-format off */
 #define KEYWORDS(X)                                                                                \
     X(name) X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth)            \
-    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert) X(tags) X(max_response_size)
+    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert) X(tags) X(max_response_size)        \
+    X(discard_response_body)
 /* clang-format on */
 
 static struct {

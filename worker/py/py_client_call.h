@@ -6,7 +6,8 @@
 struct call {
     PyObject *method, *url; /* borrowed, as everything here */
     PyObject *name, *context, *data, *json, *params, *headers, *cookies, *files, *auth, *timeout,
-        *proxies, *hooks, *stream, *verify, *cert, *tags, *max_response_size;
+        *proxies, *hooks, *stream, *verify, *cert, *tags, *max_response_size,
+        *discard_response_body;
     PyObject *extra; /* owned: a dict of what only a FastHttpSession takes, or NULL */
     bool catch_response, allow_redirects, is_request;
 };

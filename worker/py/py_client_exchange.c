@@ -89,6 +89,22 @@ static void allow_resends(struct fetch_request *q, const struct session *s, bool
     q->resends = !is_idempotent ? 0 : s->is_fast ? s->concurrency + 1 : 1;
 }
 
+static bool discards_bodies; /* of requests that do not say so themselves */
+
+PyObject *exchange_discard_bodies(PyObject *module, PyObject *whether)
+{
+    (void)module;
+    discards_bodies = whether == Py_True;
+    Py_RETURN_NONE;
+}
+
+int exchange_discards(struct fetch_request *q, PyObject *whether)
+{
+    const int truth = is_given(whether) ? PyObject_IsTrue(whether) : discards_bodies;
+    q->discards = truth > 0 && q->mode == FETCH_COLLECT;
+    return truth < 0 ? -1 : 0;
+}
+
 void exchange_take_method(struct fetch_request *q, const struct response *r)
 {
     q->head_only = r->asked->is_head;
@@ -137,6 +153,7 @@ static int feed(struct response *r, PyObject *source)
 /* source: an iterator over the body, or NULL. */
 static int run(struct response *r, struct fetch_request *q, PyObject *source)
 {
+    r->is_discarded = q->discards;
     q->events = q->mode == FETCH_STREAM ? FETCH_READABLE : FETCH_OVER;
     if (source)
         q->events |= FETCH_WANTED;
@@ -281,22 +298,23 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
                                         "chunked",
                                         "stamped",
                                         "max_body",
+                                        "discard",
                                         NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
     PyObject *method = NULL, *root = NULL, *target = NULL, *pairs = NULL, *body = Py_None;
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
-    PyObject *account = Py_None;
+    PyObject *account = Py_None, *discard = Py_None;
     int is_stream = 0, is_decoded = 0, awaits_continue = 0, is_chunked = 0, is_stamped = 0;
     PyObject *source = NULL;
     double connect = 0, read = 0;
     unsigned long long max_body = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "O!O!UUUO!O|$pddOOOOpOpppK", KEYWORD_NAMES(names), session_type, &s,
+            args, kwargs, "O!O!UUUO!O|$pddOOOOpOpppKO", KEYWORD_NAMES(names), session_type, &s,
             &PyType_Type, &cls, &method, &root, &target, &PyList_Type, &pairs, &body, &is_stream,
             &connect, &read, &verify, &cert, &proxy, &timeout, &is_decoded, &account,
-            &awaits_continue, &is_chunked, &is_stamped, &max_body))
+            &awaits_continue, &is_chunked, &is_stamped, &max_body, &discard))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -331,8 +349,9 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
                               .read_timeout_ms = call_milliseconds(read)};
     asked_request(r, &q);
     exchange_take_method(&q, r);
-    const bool is_well =
-        take_payload(r, body, &q, &source) == 0 && run(r, &q, source) == 0 && note(r, account) == 0;
+    const bool is_well = exchange_discards(&q, discard) == 0 &&
+                         take_payload(r, body, &q, &source) == 0 && run(r, &q, source) == 0 &&
+                         note(r, account) == 0;
     if (!is_well) {
         note_ended(r, account);
         Py_CLEAR(r);

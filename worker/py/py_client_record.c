@@ -38,7 +38,7 @@ static struct py_stats *stats_of(const struct response *r)
 static uint64_t response_length(const struct response *r)
 {
     if (r->got && !r->error && !r->is_stream)
-        return r->got->body_len;
+        return r->is_discarded ? r->got->wire_body_len : r->got->body_len;
     if (r->is_stream) {
         const struct fetch_header *h = response_header(r, "content-length", NULL);
         char digits[24] = {0};

@@ -65,7 +65,8 @@ static PyObject *overridden_call(struct session *s, const struct call *c)
     if (!failed) {
         failed = keep(kwargs, "name", c->name) | keep(kwargs, "context", c->context) |
                  keep(kwargs, "tags", c->tags) |
-                 keep(kwargs, "max_response_size", c->max_response_size);
+                 keep(kwargs, "max_response_size", c->max_response_size) |
+                 keep(kwargs, "discard_response_body", c->discard_response_body);
         if (c->catch_response)
             failed |= keep(kwargs, "catch_response", Py_True);
         if (!failed)
@@ -90,7 +91,8 @@ static PyObject *plain_call(struct session *s, const struct call *c)
         s->is_fast ? glue.fast_plain_request : glue.plain_request, (PyObject *)s, c->method, c->url,
         is_given(name) ? name : Py_None, c->catch_response ? Py_True : Py_False,
         is_given(c->context) ? c->context : Py_None, kwargs, is_given(c->tags) ? c->tags : Py_None,
-        is_given(c->max_response_size) ? c->max_response_size : Py_None, NULL);
+        is_given(c->max_response_size) ? c->max_response_size : Py_None,
+        is_given(c->discard_response_body) ? c->discard_response_body : Py_None, NULL);
     Py_DECREF(kwargs);
     return result;
 }
@@ -390,7 +392,8 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     if (__builtin_expect(py_trace_wanted, 0))
         py_trace_begin(r);
     exchange_take_method(q, r);
-    if (run(r, q, &sent, c->allow_redirects) < 0) {
+    if (exchange_discards(q, c->discard_response_body) < 0 ||
+        run(r, q, &sent, c->allow_redirects) < 0) {
         Py_DECREF(r);
         return NULL;
     }

@@ -26,6 +26,7 @@ struct response {
     int status;          /* -1 = None */
     bool reports_itself; /* somebody gave this object a _report_request */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
+    bool is_discarded;  /* its body was not kept */
     bool is_reached;    /* the target may have counted this request, or one that led to it */
     bool is_meta_shown; /* somebody has request_meta and may have changed it */
     bool is_unmeasured; /* its event is fired; the statistics have not had its measures yet */
@@ -55,6 +56,9 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
 
 /* Sends and parks until it is done. 0: r->got is set, perhaps with an error; -1: something was
  * thrown into the greenlet; the exchange is cancelled, and counted as cut where it has a name. */
+PyObject *exchange_discard_bodies(PyObject *module, PyObject *whether); /* _katydid's */
+/* Whether its body is not to be kept; NULL or None: as the run has it. -1 with an exception. */
+int exchange_discards(struct fetch_request *q, PyObject *whether);
 int exchange_run(struct response *r, struct fetch_request *q);
 /* What of a request follows from the method: r->asked is there. */
 void exchange_take_method(struct fetch_request *q, const struct response *r);

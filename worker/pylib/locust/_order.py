@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the master's order of a test says of its requests (`spawn`, docs/wire.md), handed to whoever makes them."""
 
+import _katydid
+
 from ._http.version import take_http2
 from ._series_tags import take_series_tags
 from .user.task import watch_iterations
@@ -10,4 +12,5 @@ def take_order(job):
     """Before the first user of a test, and again with each order."""
     take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")))
     take_http2(job.get("http2"))
+    _katydid.discard_bodies(bool(job.get("discard_bodies")))
     watch_iterations(is_counted=bool(job.get("iterations")))

@@ -35,6 +35,7 @@ class Account:
     first_target = None  # path and query
     is_events = False  # the answer is read as a stream of events
     max_body = 0  # bytes of an answer, more is a failure; 0: as the session says
+    discard = None  # whether the body of the answer is kept; None: as the run has it
     trace = None  # the mark that all of its requests have (py_trace.c)
 
     unresolved = None  # the error of a name that nobody answered for

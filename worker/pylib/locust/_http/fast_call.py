@@ -256,6 +256,7 @@ class _Chain:
             stamped=self.account.is_events,
             max_body=self.account.max_body,
             account=self.account,
+            discard=self.account.discard,
             awaits_continue=self.awaits_continue and body is not None,
             chunked=isinstance(body, Pieces) and body.length is None,
         )
@@ -406,7 +407,7 @@ def send_safely(session, method, url, kwargs):
 
 
 def fast_plain_request(session, method, url, name, catch_response, context, kwargs, tags=None,
-                       max_response_size=None):
+                       max_response_size=None, discard=None):
     """FastHttpSession.request for what the C core does not do by itself."""
     built_url = session._build_url(url)
     manner = Manner(session, catch_response, bool(kwargs.pop("stream", False)),
@@ -419,7 +420,7 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
         return _never_came(manner, error, built_url, method)
 
     with Account(session, kind or method, name, url, failed, manner) as account:
-        account.is_events = kind is not None
+        account.is_events, account.discard = kind is not None, discard
         account.max_body = max_response_size or 0
         response = session._send_request_safe_mode(method, built_url, **kwargs)
     duration = took_ms(start, kind, response)

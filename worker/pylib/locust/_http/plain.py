@@ -541,6 +541,7 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         proxy=via,
         timeout=timeout,
         account=account,
+        discard=account.discard,
     )
     response.request = request
     response.url = request.url
@@ -585,14 +586,14 @@ def send_safely(session, method, url, kwargs):
 
 
 def plain_request(session, method, url, name, catch_response, context, kwargs, tags=None,
-                  max_response_size=None):
+                  max_response_size=None, discard=None):
     """HttpSession.request by way of requests.Session.request."""
     complete_url = session._build_url(url)
     session._explicit_name = name
     kind = take_stream_kind()
     start = perf_counter()
     with Account(session, kind or method, name, url, error_response) as account:
-        account.is_events = kind is not None
+        account.is_events, account.discard = kind is not None, discard
         account.max_body = max_response_size or 0
         response = session._send_request_safe_mode(method, complete_url, **kwargs)
     response = adopt(response, ResponseContextManager)
