@@ -102,7 +102,7 @@ def nginx(workers=1, core=TARGET_CORE):
               client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
               uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
               ssl_session_cache shared:s:10m; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
-              server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} }}
+              server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} location /body- {{ root {folder}; }} }}
               server {{ listen 127.0.0.1:{tls} ssl; {pages} }}
               server {{ listen 127.0.0.1:{h2} http2; {pages} {GRPC.format(folder=folder)} }}
               server {{ listen 127.0.0.1:{status}; location = / {{ stub_status; }} }}
@@ -111,6 +111,11 @@ def nginx(workers=1, core=TARGET_CORE):
         with Process(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder, "-e", f"{folder}/error.log"], prefix=prefix) as server:
             server.url, server.tls_url, server.port = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}", plain
             server.h2_url = f"http://127.0.0.1:{h2}"
+
+            def put(name, size):
+                """The address of a page of so many bytes."""
+                Path(folder, name).write_bytes(b"x" * size)
+                return f"{server.url}/{name}"
 
             def count():
                 text = urllib.request.urlopen(f"http://127.0.0.1:{status}/", timeout=10).read().decode()
@@ -122,7 +127,7 @@ def nginx(workers=1, core=TARGET_CORE):
                 except OSError:
                     return False
 
-            server.count = count
+            server.put, server.count = put, count
             wait_for(is_up, "nginx to listen")
             yield server
 

@@ -71,19 +71,25 @@ def bench_first(options):
         table.row(name, *cells, *budget)
 
 
+def end(program, file, url):
+    """(seconds from SIGINT to the end, users whose on_stop ran)."""
+    with Process([program, "-f", FILES / file, "-H", url, "--headless", "-u", ENDING_USERS, "-r", ENDING_USERS, "--only-summary"]) as process:
+        process.wait_line("All users spawned", 120)
+        time.sleep(2)
+        began = time.monotonic()
+        process.popen.send_signal(signal.SIGINT)
+        process.popen.wait(120)
+        took = time.monotonic() - began
+        process.wait(60)
+    return took, int(re.search(r"on_stop of (\d+)", process.stdout).group(1))
+
+
 def bench_end(options):
     table = Table(f"From SIGINT to the end of the process, {ENDING_USERS:,} waiting users with an on_stop", "generator", "round", "seconds", "on_stop run", "budget", "")
-    command = ["-f", FILES / "ending.py", "-H", "http://127.0.0.1:1", "--headless", "-u", ENDING_USERS, "-r", ENDING_USERS, "--only-summary"]
-    for name, program in (("Katydid", KATYDID), ("Locust", STOCK)):
-        for n in range(3):
-            with Process([program, *command]) as process:
-                process.wait_line("All users spawned", 120)
-                time.sleep(2)
-                began = time.monotonic()
-                process.popen.send_signal(signal.SIGINT)
-                process.popen.wait(120)
-                took = time.monotonic() - began
-                process.wait(60)
-            ended = int(re.search(r"on_stop of (\d+)", process.stdout).group(1))
-            budget = ("≤ 0.4, all", verdict(took / 0.4 + (ended != ENDING_USERS), 1)) if name == "Katydid" else ("", "")
-            table.row(name, n + 1, f"{took:.2f}", f"{ended:,}", *budget)
+    with lab.nginx(core=None) as server:
+        for name, program, file in (("Katydid", KATYDID, "ending.py"), ("Katydid, each with an open connection", KATYDID, "ending_open.py"),
+                                    ("Locust", STOCK, "ending.py")):
+            for n in range(3):
+                took, ended = end(program, file, server.url)
+                budget = ("≤ 0.4, all", verdict(took / 0.4 + (ended != ENDING_USERS), 1)) if program == KATYDID else ("", "")
+                table.row(name, n + 1, f"{took:.2f}", f"{ended:,}", *budget)

@@ -1,0 +1,108 @@
+"""The benchmarks of many users and of large bodies: what grows with their number and size.
+
+K6=path in the environment puts k6, which discards bodies, beside those.
+"""
+
+import resource
+import time
+from pathlib import Path
+
+import lab
+from lab import KATYDID, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
+from lives import K6
+
+FILES = Path(__file__).resolve().parent / "locustfiles"
+WAKES_A_SECOND = 4  # of each user of waking.py
+BODIES = (("1 KB", 1 << 10, 100), ("100 KB", 100 << 10, 100), ("10 MB", 10 << 20, 10))  # name, bytes, users
+
+
+def us(figures):
+    return f"{figures[0]:.2f} ({figures[2]:.2f}–{figures[3]:.2f})"
+
+
+def bench_many(options):
+    for users, most in ((1_000, 1.05), (10_000, 1.0)):
+        table = Table(f"GET, 12-byte body, {users:,} users, no wait", "generator", "µs/request (lowest–highest)", "requests/s",
+                      "× wrk with as many connections", "budget", "")
+        with nginx() as server:
+            figures = rounds({
+                "wrk": wrk(server.url + "/", users),
+                "Katydid HttpUser": headless(KATYDID, FILES / "get_http.py", server.url, users),
+            }, server, options.rounds, warm=4.0)
+        for name, f in figures.items():
+            ratio = f[0] / figures["wrk"][0]
+            table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *((f"≤ {most}", verdict(ratio, most)) if name != "wrk" else ("", "")))
+
+
+def bench_bodies(options):
+    for label, size, users in BODIES:
+        table = Table(f"GET, body of {label}, {users} users", "generator", "µs/request (lowest–highest)", "requests/s", "× wrk", "budget", "")
+        with nginx() as server:
+            url = server.put(f"body-{size}", size)
+            commands = {
+                "wrk": wrk(url, users),
+                "Katydid FastHttpUser": headless(KATYDID, FILES / "get_body.py", url, users),
+                "Katydid, --discard-response-bodies": headless(KATYDID, FILES / "get_body.py", url, users, "--discard-response-bodies"),
+            }
+            if K6:
+                commands["k6, discardResponseBodies"] = [K6, "run", "--quiet", "--no-usage-report", "--vus", users, "--duration", "60s",
+                                                         "-e", f"TARGET={url}", FILES / "get_body.js"]
+            figures = rounds(commands, server, options.rounds)
+        for name, f in figures.items():
+            ratio = f[0] / figures["wrk"][0]
+            budget = ("≤ 1.05", verdict(ratio, 1.05)) if name.endswith("User") else ("", "")
+            if K6 and name.startswith("Katydid, "):
+                budget = ("≤ k6", verdict(f[0], figures["k6, discardResponseBodies"][0]))
+            table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *budget)
+
+
+def share(file, users, seconds=10.0):
+    """Of a core, once all users are there."""
+    with Process([KATYDID, "-f", file, "-H", "http://127.0.0.1:1", "--headless", "-u", users, "-r", users, "-t", "120", "--only-summary"],
+                 prefix=["taskset", "-c", str(lab.GENERATOR_CORE)]) as process:
+        process.wait_line("All users spawned", 120)
+        time.sleep(2)
+        cpu, began = lab.cpu_seconds(process.pid), time.monotonic()
+        time.sleep(seconds)
+        return (lab.cpu_seconds(process.pid) - cpu) / (time.monotonic() - began)
+
+
+def bench_wake(options):
+    users = 10_000
+    table = Table(f"Wake-up of a waiting user (wait_time only), {users:,} users", "round", "µs a wake-up", "budget", "")
+    for n in range(options.rounds):
+        idle, busy = share(FILES / "ending.py", users), share(FILES / "waking.py", users)
+        each = (busy - idle) / (users * WAKES_A_SECOND) * 1e6
+        table.row(n + 1, f"{each:.2f}", "≤ 3.5", verdict(each, 3.5))
+
+
+def many_users():
+    """20,000, or as many as the descriptors of one process allow here (each keeps a connection)."""
+    return min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
+
+
+def is_quiet(server):
+    """No request in half a second but our own look at the count."""
+    before = server.count()
+    time.sleep(0.5)
+    return server.count() == before + 1
+
+
+def resident(file, server, users):
+    """Bytes of the worker, when all users wait."""
+    with Process([KATYDID, "-f", file, "-H", server.url, "--headless", "-u", users, "-r", users, "-t", "300", "--only-summary"],
+                 prefix=["taskset", "-c", str(lab.GENERATOR_CORE)]) as process:
+        process.wait_line("All users spawned", 120)
+        time.sleep(2)
+        wait_for(lambda: is_quiet(server), "every user to wait", 60)
+        return lab.rss_bytes(lab.worker_pid(process.pid))
+
+
+def bench_memory(options):
+    users = many_users()
+    table = Table(f"Memory of a waiting HttpUser, {users:,} of them", "connection", "worker's resident MB with one user", "with all", "KB a user", "budget", "")
+    with nginx() as server:
+        for name, file, most in (("open", "waiting.py", 6.0), ("none", "waiting_alone.py", 3.5)):
+            one, all_of_them = (resident(FILES / file, server, n) for n in (1, users))
+            each = (all_of_them - one) / (users - 1) / 1024
+            table.row(name, f"{one / 1e6:.1f}", f"{all_of_them / 1e6:.1f}", f"{each:.1f}", f"≤ {most}", verdict(each, most))
