@@ -122,7 +122,17 @@ bool tally_record_read(const unsigned char **p, const unsigned char *end, struct
     return true;
 }
 
-void tally_record_add(struct tally *t, const unsigned char *bytes)
+static inline void add_range(struct tally *t, uint64_t least, uint64_t most)
+{
+    if (least && least - 1 < t->min_us)
+        t->min_us = least - 1;
+    if (most > t->max_us)
+        t->max_us = most;
+}
+
+/* also: NULL, or one more. */
+static inline __attribute__((always_inline)) void add(struct tally *t, struct tally *also,
+                                                      const unsigned char *bytes)
 {
     const unsigned char *p = bytes;
     struct tally_packed packed;
@@ -136,14 +146,26 @@ void tally_record_add(struct tally *t, const unsigned char *bytes)
             least = value;
         else if (bit == NUMBER_max_us)
             most = value;
-        else
+        else {
             *number_of(t, bit) = sat_add(*number_of(t, bit), value);
+            if (also)
+                *number_of(also, bit) = sat_add(*number_of(also, bit), value);
+        }
     }
     most += least ? least - 1 : 0;
-    if (least && least - 1 < t->min_us)
-        t->min_us = least - 1;
-    if (most > t->max_us)
-        t->max_us = most;
+    add_range(t, least, most);
+    if (also)
+        add_range(also, least, most);
     take_hists(&p, len, &packed);
-    tally_add_packed(t, NULL, &packed);
+    tally_add_packed(t, also, &packed);
+}
+
+void tally_record_add(struct tally *t, const unsigned char *bytes)
+{
+    add(t, NULL, bytes);
+}
+
+void tally_record_add_both(struct tally *t, struct tally *also, const unsigned char *bytes)
+{
+    add(t, also, bytes);
 }

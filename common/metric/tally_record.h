@@ -20,6 +20,7 @@ void tally_record_put(struct sbuf *out, const struct tally *t, const struct tall
 void tally_record_put_tally(struct sbuf *out, const struct tally *t, struct sbuf *scratch);
 /* Adds a record that this program wrote to t. */
 void tally_record_add(struct tally *t, const unsigned char *bytes);
+void tally_record_add_both(struct tally *t, struct tally *also, const unsigned char *bytes);
 /* Reads a stranger's into t, which was nothing but zeros; histograms are borrowed and yet to be
  * checked. *p is then behind it. false: malformed. */
 bool tally_record_read(const unsigned char **p, const unsigned char *end, struct tally *t,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Open seconds live in a small ring; the oldest one gives way when time runs on. What reports say
- * is kept as records in the order of coming, and added up when the second closes. Two or three
- * seconds are filled at a time: one that closes leaves its memory to the next that begins. */
+ * is in timeline_told.h. Two or three seconds are filled at a time: one that closes leaves its
+ * memory to the next that begins. */
 #include "master/data/timeline.h"
 
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sat.h"
+#include "master/data/timeline_told.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,17 +18,6 @@
 #define JUMP_S 3600      /* a clock that goes on by more has jumped */
 #define WORK_SHARE 6     /* adding up is spread over so many seconds */
 #define WORK_ROWS_MIN 500
-#define NOBODY 0 /* as the worker of an entry */
-
-struct entry { /* one row of one report */
-    uint32_t id;
-    uint32_t worker; /* its index and 1; or NOBODY */
-    uint32_t offset, len;
-};
-
-struct told {                               /* what reports said of a second */
-    struct sbuf records, entries, failures; /* bytes, struct entry, struct timeline_failed */
-};
 
 struct open_second {
     struct told told;
@@ -44,7 +34,7 @@ struct part { /* of a report: what goes to one second */
 };
 
 struct report {
-    uint32_t worker; /* as in entries */
+    uint32_t worker; /* its index and 1, or TOLD_NOBODY */
     struct part parts[OPEN_MAX + 1];
     size_t count, fullest;
 };
@@ -67,7 +57,8 @@ struct timeline {
     struct open_second open[OPEN_MAX]; /* slot = second % OPEN_MAX */
     struct told spare;                 /* empty: memory to use again */
     struct report report;
-    struct tally sum, worker_sum, total; /* scratch of a close */
+    struct told_adder adder;
+    struct tally total; /* of the second that closes */
 };
 
 static void clear_chart(struct timeline *t)
@@ -82,29 +73,14 @@ struct timeline *timeline_new(size_t limit_bytes)
     HANDLE_MADE(t, TIMELINE_TAG);
     timeline_ask(t, &tunables_usual.chart);
     t->levels = timeline_levels_new(limit_bytes);
-    tally_init(&t->sum, NULL, NULL);
-    tally_init(&t->worker_sum, NULL, NULL);
+    tally_init(&t->adder.sum, NULL, NULL);
     tally_init(&t->total, NULL, NULL);
     return t;
 }
 
-static void told_clear(struct told *w)
-{
-    sbuf_clear(&w->records);
-    sbuf_clear(&w->entries);
-    sbuf_clear(&w->failures);
-}
-
-static void told_fini(struct told *w)
-{
-    sbuf_fini(&w->records);
-    sbuf_fini(&w->entries);
-    sbuf_fini(&w->failures);
-}
-
 static void open_clear(struct timeline *t, struct open_second *o)
 {
-    if (o->told.entries.data != NULL || o->told.failures.data != NULL) {
+    if (!told_is_new(&o->told)) {
         told_fini(&t->spare);
         t->spare = o->told;
         told_clear(&t->spare);
@@ -132,8 +108,7 @@ void timeline_free(struct timeline *t)
     told_fini(&t->spare);
     timeline_levels_free(t->levels);
     timeline_builder_fini(&t->builder);
-    tally_fini(&t->sum);
-    tally_fini(&t->worker_sum);
+    told_adder_fini(&t->adder);
     tally_fini(&t->total);
     HANDLE_ENDS(t);
     free(t);
@@ -159,112 +134,6 @@ static struct open_second *slot_of(struct timeline *t, int64_t second)
 }
 
 /* ---- closing a second ---- */
-
-static uint32_t key_of(const struct entry *e, bool is_by_worker)
-{
-    return is_by_worker ? e->worker : e->id;
-}
-
-/* Entries by rising id, or worker; what is equal stays in its order. Both are numbered as they
- * come, rows for ever: those of a run are near each other, wherever they begin. */
-static void sort(struct entry *to, const struct entry *from, size_t count, bool is_by_worker)
-{
-    uint32_t least = UINT32_MAX, most = 0;
-    for (size_t i = 0; i < count; i++) {
-        const uint32_t key = key_of(&from[i], is_by_worker);
-        least = key < least ? key : least;
-        most = key > most ? key : most;
-    }
-    const size_t range = (size_t)most - least + 1;
-    uint32_t *next = mem_zalloc((range + 1) * sizeof *next);
-    for (size_t i = 0; i < count; i++)
-        next[key_of(&from[i], is_by_worker) - least + 1]++;
-    for (size_t key = 1; key < range; key++)
-        next[key] += next[key - 1];
-    for (size_t i = 0; i < count; i++)
-        to[next[key_of(&from[i], is_by_worker) - least]++] = from[i];
-    free(next);
-}
-
-static const unsigned char *record_of(const struct open_second *o, const struct entry *e)
-{
-    return (const unsigned char *)o->told.records.data + e->offset;
-}
-
-/* Adds up what each worker told, and all of them; entries are sorted by worker. The workers'
- * records go to *out, as entries of *list; what nobody told is in the sum of all alone. */
-static void sum_workers(struct timeline *t, struct open_second *o, const struct entry *entries,
-                        size_t count, struct sbuf *out, struct entry *list)
-{
-    tally_zero(&t->total);
-    for (size_t i = 0; i < count;) {
-        uint32_t worker = entries[i].worker;
-        tally_zero(&t->worker_sum);
-        for (; i < count && entries[i].worker == worker; i++)
-            tally_record_add(&t->worker_sum, record_of(o, &entries[i]));
-        tally_merge(&t->total, &t->worker_sum);
-        if (worker == NOBODY)
-            continue;
-        struct entry *e = list++;
-        *e = (struct entry){.id = TIMELINE_WORKER + worker - 1, .offset = (uint32_t)out->len};
-        tally_record_put_tally(out, &t->worker_sum, &t->builder.scratch);
-        e->len = (uint32_t)out->len - e->offset;
-    }
-}
-
-static void build_rows(struct timeline *t, const struct open_second *o, const struct entry *entries,
-                       size_t count)
-{
-    t->row_count = 0;
-    for (size_t i = 0; i < count; t->row_count++) {
-        const struct entry *e = &entries[i];
-        size_t same = 1;
-        while (i + same < count && entries[i + same].id == e->id)
-            same++;
-        i += same;
-        if (same == 1) {
-            timeline_build_row(&t->builder, e->id, record_of(o, e), e->len);
-            continue;
-        }
-        tally_zero(&t->sum);
-        for (size_t k = 0; k < same; k++)
-            tally_record_add(&t->sum, record_of(o, &e[k]));
-        timeline_build_tally(&t->builder, e->id, &t->sum);
-    }
-}
-
-static size_t count_workers(const struct entry *sorted, size_t count)
-{
-    size_t workers = count > 0 && sorted[0].worker != NOBODY;
-    for (size_t i = 1; i < count; i++)
-        workers += sorted[i].worker != sorted[i - 1].worker;
-    return workers;
-}
-
-static void build_all_rows(struct timeline *t, struct open_second *o)
-{
-    size_t count = o->told.entries.len / sizeof(struct entry);
-    const struct entry *entries = (const struct entry *)o->told.entries.data;
-    tally_zero(&t->total);
-    t->row_count = 0;
-    if (count == 0)
-        return;
-    struct entry *sorted = mem_realloc(NULL, count * sizeof *sorted);
-    sort(sorted, entries, count, true);
-    size_t worker_count = count_workers(sorted, count);
-    struct entry *workers = mem_zalloc(worker_count * sizeof *workers);
-    struct sbuf records = {0};
-    sum_workers(t, o, sorted, count, &records, workers);
-    timeline_build_tally(&t->builder, TIMELINE_TOTAL, &t->total);
-    sort(sorted, entries, count, false);
-    build_rows(t, o, sorted, count);
-    for (size_t i = 0; i < worker_count; i++)
-        timeline_build_row(&t->builder, workers[i].id, records.data + workers[i].offset,
-                           workers[i].len);
-    sbuf_fini(&records);
-    free(workers);
-    free(sorted);
-}
 
 static int by_kind(const void *a, const void *b)
 {
@@ -334,7 +203,7 @@ static void close_first(struct timeline *t)
                                              .target = t->target,
                                              .cpu_percent = -1,
                                              .lag_ms = -1};
-    build_all_rows(t, o);
+    t->row_count = told_build(&o->told, &t->adder, &t->builder, &t->total);
     build_failures(t, o);
     for (size_t i = 0; i < o->health_cap; i++)
         if (o->healths[i].samples > 0)
@@ -398,20 +267,19 @@ void timeline_report(struct timeline *t, uint32_t worker, double from, double to
     r->parts[r->count - 1].until = 1;
     if (most >= WHOLE_SHARE)
         take_whole(t, r);
+    for (size_t i = 0; i < r->count; i++)
+        told_room(&r->parts[i].to->told, &t->adder);
 }
 
 static void put_entry(struct timeline *t, struct open_second *second, uint32_t id,
                       const struct tally *more, const struct tally_packed *packed)
 {
     struct told *to = &second->told;
-    if (to->records.data == NULL && to->failures.data == NULL) {
+    if (told_is_new(to)) {
         *to = t->spare;
         t->spare = (struct told){0};
     }
-    struct entry e = {.id = id, .worker = t->report.worker, .offset = (uint32_t)to->records.len};
-    tally_record_put(&to->records, more, packed);
-    e.len = (uint32_t)to->records.len - e.offset;
-    sbuf_add(&to->entries, &e, sizeof e);
+    told_row(to, t->report.worker, id, more, packed);
 }
 
 /* Of `part` requests of all those: each number in proportion, in whole numbers that add up. */

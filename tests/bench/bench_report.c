@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: MIT
 /* What the statistics path costs: recording, finding a row, packing, and merging one entry of a
- * report into a master's table that many workers share. Prints nanoseconds of processor time; no
- * arguments. */
+ * report into a master's table that many workers share, and its timeline. Prints nanoseconds of
+ * processor time.
+ *
+ *   bench_report [cluster]      cluster: only what many workers cost */
+#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/wire/report.h"
+#include "master/data/timeline.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define ENDPOINTS 100
 #define ROUNDS 2000
+#define WORKERS 1000
+#define SECONDS 6
+#define LATE_S 3 /* a second is closed so much later */
 
 static void fill(struct stats *s, int per_row)
 {
@@ -118,10 +126,62 @@ static void bench_reports(int per_row)
     stats_fini(&master);
 }
 
-int main(void)
+static void note_row(void *arg, const struct tally *row, const struct tally *more,
+                     const struct tally_packed *packed)
 {
-    bench_recording();
-    bench_reports(10);
-    bench_reports(1000);
+    timeline_row(arg, row->number, more, packed);
+}
+
+static void note_failure(void *arg, const struct failure *kind, const struct failure *more)
+{
+    timeline_failure(arg, kind->number, more);
+}
+
+/* Reports of many workers, of which none is of one whole second. */
+static void bench_cluster(void)
+{
+    struct stats worker, master;
+    struct sbuf report = {0}, names = {0};
+    struct report_names *known = mem_zalloc(WORKERS * sizeof *known);
+    struct timeline *t = timeline_new(64u << 20);
+    const struct report_watch watch = {.on_row = note_row, .on_failure = note_failure, .arg = t};
+    stats_init(&worker, 1700000000, STATS_LIMITS_DEFAULT);
+    stats_init(&master, 1700000000, STATS_LIMITS_DEFAULT);
+    fill(&worker, 10);
+    report_pack_numbered(&worker, &report);
+    report_pack_names(&worker, 1, true, &names);
+    struct report_bytes in = {report.data, names.data, report.len, names.len};
+    timeline_clear(t, 1700000000);
+    const clock_t from = clock();
+    for (int second = 0; second < SECONDS; second++, in.names_len = 0) {
+        for (uint32_t w = 0; w < WORKERS; w++) {
+            const double to = 1700000001 + second + w / (double)WORKERS;
+            timeline_report(t, w, to - 1, to);
+            report_merge_numbered(&master, &known[w], &in, "worker", &watch);
+        }
+        timeline_close(t, 1700000001 + second - LATE_S);
+        timeline_work(t, false);
+    }
+    timeline_close(t, 1700000002 + SECONDS);
+    printf("%d workers x %d endpoints x 10 samples, with a timeline\n", WORKERS, ENDPOINTS);
+    show("  per entry", from, (double)SECONDS * WORKERS * ENDPOINTS);
+    for (uint32_t w = 0; w < WORKERS; w++)
+        report_names_fini(&known[w]);
+    free(known);
+    timeline_free(t);
+    stats_fini(&worker);
+    stats_fini(&master);
+    sbuf_fini(&report);
+    sbuf_fini(&names);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "cluster") != 0) {
+        bench_recording();
+        bench_reports(10);
+        bench_reports(1000);
+    }
+    bench_cluster();
     return 0;
 }

@@ -393,6 +393,60 @@ static void what_nobody_told_is_no_workers(void **state)
     timeline_free(t);
 }
 
+static void same_as(const struct timeline_plan *plan, uint32_t id, const struct tally *want)
+{
+    struct tally got;
+    tally_init(&got, NULL, NULL);
+    timeline_read_row(plan, id, &got);
+    same(&got, want);
+    tally_fini(&got);
+}
+
+/* More than are added up at a time; each tells twice of the same rows, one of a row of its own. */
+static void many_workers_that_tell_of_the_same_rows_add_up(void **state)
+{
+    enum { WORKERS_MANY = 300, SHARED = 3 };
+    (void)state;
+    struct timeline *t = timeline_new(BIG);
+    struct timeline_plan plan;
+    struct tally rows[SHARED], total, last;
+    timeline_clear(t, NOW);
+    for (size_t i = 0; i < SHARED; i++)
+        tally_init(&rows[i], NULL, NULL);
+    tally_init(&total, NULL, NULL);
+    tally_init(&last, NULL, NULL);
+    for (uint32_t i = 0; i < 2 * WORKERS_MANY; i++) {
+        timeline_report(t, i % WORKERS_MANY, NOW, NOW + 1);
+        for (uint32_t k = 0; k < SHARED + (i == WORKERS_MANY - 1); k++) {
+            struct tally row = made_row(1 + roll(5), roll(2));
+            put_row(t, 10 + k, &row);
+            tally_merge(&total, &row);
+            if (k < SHARED)
+                tally_merge(&rows[k], &row);
+            if (i % WORKERS_MANY == WORKERS_MANY - 1)
+                tally_merge(&last, &row);
+            tally_fini(&row);
+        }
+    }
+    timeline_close(t, NOW + 2);
+    timeline_work(t, true);
+    struct timeline_snap *snap = timeline_snapshot(t);
+    timeline_plan(snap, NOW, NOW + 2, &plan);
+    for (uint32_t k = 0; k < SHARED; k++) {
+        same_as(&plan, 10 + k, &rows[k]);
+        tally_fini(&rows[k]);
+    }
+    same_as(&plan, TIMELINE_TOTAL, &total);
+    same_as(&plan, TIMELINE_WORKER + WORKERS_MANY - 1, &last);
+    assert_true(requests_of(&plan, TIMELINE_WORKER) > 0);
+    assert_true(requests_of(&plan, 10 + SHARED) > 0);
+    tally_fini(&total);
+    tally_fini(&last);
+    timeline_plan_fini(&plan);
+    timeline_snap_unref(snap);
+    timeline_free(t);
+}
+
 static void near(double got, double want)
 {
     if (fabs(got - want) > 0.02 * fabs(want) + 1.01)
@@ -575,6 +629,7 @@ int main(void)
         cmocka_unit_test(only_an_hour_of_seconds_is_kept),
         cmocka_unit_test(the_steps_of_a_series_add_up),
         cmocka_unit_test(what_nobody_told_is_no_workers),
+        cmocka_unit_test(many_workers_that_tell_of_the_same_rows_add_up),
         cmocka_unit_test(reports_that_drift_make_no_holes),
         cmocka_unit_test(failures_are_where_the_requests_of_their_report_are),
         cmocka_unit_test(reports_of_few_requests_make_no_holes_in_sum),
