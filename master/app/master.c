@@ -27,7 +27,9 @@
 #include <unistd.h>
 
 #define FILES_ENOUGH (1ul << 20)
-#define LAST_LINES_S 2 /* of the log: for a disk, or when the end is forced */
+#define LAST_LINES_S 2      /* of the log: for a disk, or when the end is forced */
+#define LINK_BUSY 300       /* messages in a second, and */
+#define LINK_PAUSE_US 10000 /* the link is looked at so often */
 
 /* ---- before the loop ---- */
 
@@ -298,6 +300,14 @@ static void judge(struct master *m)
     m->judging.wants_stop = false;
 }
 
+/* Each message that wakes a thread costs more than to look at it: where many come, they are taken
+ * off together. The pause is none while there is mail to be handled. */
+static void look_later(struct master *m)
+{
+    const struct timeval pause = {0, inbox_is_behind(&m->nodes) ? 0 : LINK_PAUSE_US};
+    event_add(m->drain, &pause);
+}
+
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
     struct master *m = arg;
@@ -306,6 +316,22 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
     inbox_drain(&m->nodes);
     after_messages(m);
     judge(m);
+    if (m->is_link_paced)
+        look_later(m);
+}
+
+static void pace_link(struct master *m)
+{
+    const bool is_paced = m->nodes.inbox.taken > LINK_BUSY;
+    m->nodes.inbox.taken = 0;
+    if (is_paced == m->is_link_paced)
+        return;
+    m->is_link_paced = is_paced;
+    if (is_paced)
+        event_del(m->link_event);
+    else
+        event_add(m->link_event, NULL);
+    look_later(m);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -326,6 +352,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     after_messages(m);
     absence_second(&m->nodes);
     inbox_second(&m->nodes);
+    pace_link(m);
     tell_of_strangers(m);
     registry_second(&m->nodes);
     run_on(m, &(struct machine_event){.kind = ON_SECOND,

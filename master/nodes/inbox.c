@@ -324,6 +324,7 @@ static void collect(struct nodes *n, double until)
             in->has_unread = false;
             return;
         }
+        in->taken++;
         now = moment(n);
         if (rc == LINK_OK)
             take_letter(n, &raw, now);

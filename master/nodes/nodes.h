@@ -60,6 +60,7 @@ struct host { /* the node that runs the master-side Python */
 struct inbox {
     struct mail mail;
     struct clk_moment handled; /* when the message came that is being handled */
+    unsigned taken;            /* messages off the link, in this second */
     bool has_unread;           /* the link was not read to its end, */
     double unread_since;       /* monotonic */
     bool is_behind;
