@@ -58,8 +58,9 @@ struct master {
     struct event *suspend;        /* or NULL */
     struct event *key_event;      /* or NULL */
     struct termios terminal_mode; /* to be restored, when there is a key_event */
-    char *page_url;               /* NULL without a page */
-    char page_secret[33];         /* that admits the host's requests */
+    struct audit *audit;
+    char *page_url;       /* NULL without a page */
+    char page_secret[33]; /* that admits the host's requests */
     char *options_json;
     struct clock clock;
     struct tunables tunables; /* what the script says of them */
@@ -119,10 +120,12 @@ bool processes_are_only_asked(const struct options *o); /* the locustfile is loo
 void processes_node_id(char *to, size_t size);          /* a new one */
 
 /* page_server.c */
-int page_prepare(const struct master *m); /* its tokens; 0 or an exit code after a message */
-int page_open(struct master *m);          /* its server; 0 or an exit code after a message */
-void page_tell_host(struct master *m);    /* where it is, if there is one */
-void page_close(struct master *m);        /* its server ends; whoever waits for an answer has it */
+int page_prepare(struct master *m); /* its tokens, the audit; 0 or an exit code after a message */
+int page_open(struct master *m);    /* its server; 0 or an exit code after a message */
+void page_tell_host(struct master *m); /* where it is, if there is one */
+/* Something was done by the command line, the terminal: who. detail: users; negative: none. */
+void page_audit(const struct master *m, const char *who, const char *action, double users);
+void page_close(struct master *m); /* its server ends; whoever waits for an answer has it */
 
 /* questions.c: questions of the page that only the host can answer */
 struct command_result questions_ask(struct master *m,

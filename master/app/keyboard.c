@@ -26,6 +26,8 @@ static void change_users(struct master *m, double by)
     }
     m->machine.load.users = fmax(0, (double)roster_user_count(&m->machine.roster) + by);
     m->machine.load.spawn_rate = KEY_RATE;
+    page_audit(m, "terminal", run_is_active(&m->machine.run) ? "edit" : "start",
+               m->machine.load.users);
     if (run_is_active(&m->machine.run)) {
         run_on(m, &(struct machine_event){.kind = ON_AIM});
         return;

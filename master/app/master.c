@@ -4,6 +4,7 @@
  * The order of a start: descriptors → link → children → (the host's script arrives) → page →
  * files → the run, when it begins by itself. Whatever fails on the way says so on stderr, ends the
  * children and gives its exit code. */
+#include "master/web/audit.h"
 #include "master/app/master.h"
 #include "common/base/clk.h"
 #include "common/base/log.h"
@@ -255,6 +256,8 @@ static void begin_automatic_run(struct master *m)
         log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->machine.load.run_time_s);
     else if (!m->nodes.host.script.has_shape)
         log_info(MAIN_LOGGER, "No run time limit set, use CTRL+C to interrupt");
+    page_audit(m, "command line", "start",
+               m->nodes.host.script.has_shape || m->plans.list.count ? -1 : m->machine.load.users);
     const char *refusal =
         m->nodes.host.script.has_shape ? script_begin_shape(&m->nodes) : run_begin(m);
     if (refusal)
@@ -423,6 +426,11 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
 {
     struct master *m = arg;
     (void)what;
+    page_audit(m,
+               signal_number == SIGINT   ? "SIGINT"
+               : signal_number == SIGHUP ? "SIGHUP"
+                                         : "SIGTERM",
+               "quit", -1);
     run_on(m, &(struct machine_event){.kind = ON_SIGNAL,
                                       .number = (int)signal_number,
                                       .has_script = m->machine.is_open});
@@ -534,6 +542,7 @@ static void fini(struct master *m)
                               m->wake,       m->bridge_event, m->signals[0],
                               m->signals[1], m->signals[2],   m->signals[3]};
     page_close(m);
+    audit_close(m->audit);
     keyboard_close(m);
     tell_of_worker_codes(m);
     results_close(m);

@@ -5,6 +5,7 @@
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/store/history.h"
+#include "master/web/audit.h"
 #include "master/web/web.h"
 #include <stdlib.h>
 #include <string.h>
@@ -55,14 +56,27 @@ static void hide_tokens(const struct options *o)
     }
 }
 
-int page_prepare(const struct master *m)
+int page_prepare(struct master *m)
 {
     char *why = NULL;
     const struct web_config config = {.tokens = m->o->web_token};
     hide_tokens(m->o);
-    if (m->o->headless || web_check_tokens(&config, &why))
-        return 0;
-    return master_failure(EXIT_USAGE, why);
+    if (!m->o->headless && !web_check_tokens(&config, &why))
+        return master_failure(EXIT_USAGE, why);
+    m->audit = audit_open(m->o->audit_log, m->o->web_token != NULL, &why);
+    return m->audit ? 0 : master_failure(EXIT_OUTPUT_FILE, why);
+}
+
+void page_audit(const struct master *m, const char *who, const char *action, double users)
+{
+    char *detail = users >= 0 ? sbuf_words("{\"users\":%.0f}", users) : NULL;
+    audit_note(m->audit, &(struct audit_entry){.name = who,
+                                               .role = "",
+                                               .address = "",
+                                               .action = action,
+                                               .object = "",
+                                               .detail = detail});
+    free(detail);
 }
 
 int page_open(struct master *m)
@@ -77,6 +91,7 @@ int page_open(struct master *m)
         .base_path = m->o->web_base_path ? m->o->web_base_path : "",
         .web_login = m->o->web_login,
         .tokens = m->o->web_token,
+        .audit = m->audit,
         .secret = m->page_secret,
     };
     master_random_hex(m->page_secret, 32);

@@ -18,7 +18,6 @@
 #include <sys/random.h>
 
 #define LOGIN_PATH "/login"
-#define SESSION_PATH "/api/v1/session"
 #define SIGN_IN_BODY_MAX 4096
 #define DOOR_TAG 0x646f6f72u /* "door" */
 
@@ -218,6 +217,7 @@ static int sign_in(struct door *d, struct request *r)
     if (token != NULL) {
         struct access_verdict v = access_sign_in(d->access, token, r->client, session);
         r->who = v.who;
+        r->is_failed = v.is_failed;
         if (v.wait_s > 0) {
             status = refuse_early(r, v.wait_s, true);
         } else if (v.is_failed) {
@@ -228,6 +228,7 @@ static int sign_in(struct door *d, struct request *r)
         }
     }
     explicit_bzero(session, sizeof session);
+    sbuf_clear(&r->said);
     sbuf_fini(&headers);
     sbuf_fini(&body);
     form_fini(&form);
@@ -309,6 +310,7 @@ int door_admit(struct request *r)
     struct access_verdict v = check(d, r);
     r->who = v.who;
     r->is_by_header = v.by_header;
+    r->is_failed = v.is_failed;
     if (v.wait_s > 0)
         return refuse_early(r, v.wait_s, false);
     return v.who.role != ROLE_NONE ? 0 : serve_stranger(d, r, v.is_failed);

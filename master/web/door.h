@@ -5,6 +5,8 @@
  */
 #include "master/web/access.h"
 
+#define SESSION_PATH "/api/v1/session"
+
 struct door;
 struct request;
 

@@ -82,8 +82,11 @@ bool request_read(struct request *r, size_t max, struct sbuf *body, int *status)
 {
     const char *text = "The body ended early.";
     *status = r->has_early ? take_early(r, max, body) : reply_read_body(r->conn, max, body);
-    if (*status == 0)
+    if (*status == 0) {
+        sbuf_clear(&r->said);
+        sbuf_add(&r->said, body->data, body->len);
         return true;
+    }
     if (*status == 413)
         text = "The body is too large.";
     else if (*status == 411)

@@ -34,6 +34,9 @@ struct request {
     char piece[REQUEST_PIECE_MAX]; /* of the path, where the route's has {run}: which stored run is
                                       meant; "": the run that is on */
     struct form query;             /* its fields; of routes of the locustfile it stays empty */
+    struct sbuf said;              /* the body as a handler read it, for the audit */
+    bool is_forwarded;             /* to the host */
+    bool is_failed;                /* an attempt with a wrong token */
     struct sbuf early;             /* the body, where the locustfile was shown it first */
     bool has_early;
 };

@@ -16,6 +16,7 @@
 #include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "master/web/audit.h"
 #include "master/web/bridge.h"
 #include "master/web/door.h"
 #include "master/web/front.h"
@@ -60,6 +61,7 @@ struct web {
     struct listen listen;
     struct runs *runs;
     struct door *door;
+    struct audit *audit;
     char base_path[128];
 };
 
@@ -163,6 +165,7 @@ static int forward(struct web *w, struct request *r, const struct host_web *h)
     struct upstream u = upstream_of(w, r, h);
     if (is_change(r) && !is_by_page(r))
         return request_refuse_sender(r);
+    r->is_forwarded = true;
     admission_forget(w->admission);
     int status = upstream_forward(r->conn, &u);
     admission_forget(w->admission);
@@ -357,13 +360,26 @@ static bool may_change(const struct request *r)
     return found.route != NULL && strcmp(found.route->method, "GET") != 0;
 }
 
+/* Of a request that the host passes on. */
+static void take_who(struct request *r)
+{
+    const char *name = mg_get_header(r->conn, "X-Katydid-User");
+    const char *client = mg_get_header(r->conn, "X-Forwarded-For");
+    if (name != NULL)
+        snprintf(r->who.name, sizeof r->who.name, "%s", name);
+    if (client != NULL)
+        r->client = client;
+}
+
 /* 0: go on; else the status of the answer that was sent. The host's own requests were let in when
  * they came to it. */
 static int check_door(struct web *w, struct request *r)
 {
     r->who.role = ROLE_RUN;
-    if (is_inner(w, r->conn))
+    if (is_inner(w, r->conn)) {
+        take_who(r);
         return 0;
+    }
     int status = door_admit(r);
     return status != 0 ? status : door_check_role(r, may_change(r));
 }
@@ -382,6 +398,71 @@ static int serve_path(struct web *w, struct request *r, const char *path)
     return is_upgrade(r->conn) ? check_upgrade(r, w) : serve_request(w, r);
 }
 
+/* -- the audit -- */
+
+static const char *action_of(const struct request *r)
+{
+    static const struct {
+        const char *path, *action;
+    } actions[] = {
+        {"/login", "sign in"}, {"/swarm", "start"},       {"/user", "class settings"},
+        {"/stop", "stop"},     {"/stats/reset", "reset"},
+    };
+    if (r->path == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (strcmp(actions[i].path, r->path) == 0)
+            return actions[i].action;
+    if (strcmp(r->path, SESSION_PATH) == 0)
+        return "sign out";
+    if (r->piece[0] != '\0' && strcmp(r->method, "DELETE") == 0)
+        return "delete run";
+    const struct route_found found = find_route(r->path, r->method);
+    return found.route != NULL ? strrchr(r->path, '/') + 1 : NULL;
+}
+
+/* What only looks at a form. */
+static bool is_question(const struct request *r)
+{
+    return r->path != NULL &&
+           (strcmp(r->path, "/api/v1/check") == 0 || strcmp(r->path, "/api/v1/thresholds") == 0);
+}
+
+/* A stranger's requests are told of when he tried a token: they are as slow as attempts are. What
+ * the host carried out by a request of its own is told of as that. */
+static bool is_worth_a_note(const struct web *w, const struct request *r, int status)
+{
+    if (w->audit == NULL || status == 429 || is_question(r))
+        return false;
+    if (r->is_failed)
+        return true;
+    if (r->who.role == ROLE_NONE || !may_change(r))
+        return false;
+    const bool is_ours = r->path != NULL && find_route(r->path, r->method).route != NULL;
+    return !r->is_forwarded || !is_ours || status == 401 || status == 403;
+}
+
+static void note(const struct web *w, const struct request *r, int status)
+{
+    struct sbuf path = {0};
+    if (!is_worth_a_note(w, r, status))
+        return;
+    const char *action = r->is_failed ? "wrong token" : action_of(r);
+    if (action == NULL || r->is_failed)
+        sbuf_addf(&path, "%s %s", r->method, r->full_path);
+    char *detail = audit_detail(r->said.data, r->said.len);
+    audit_note(w->audit,
+               &(struct audit_entry){.name = r->who.name,
+                                     .role = door_asks(w->door) ? role_word(r->who.role) : "",
+                                     .address = r->client,
+                                     .action = action != NULL ? action : "request",
+                                     .object = path.len > 0 ? path.data : r->piece,
+                                     .detail = detail,
+                                     .status = status});
+    free(detail);
+    sbuf_fini(&path);
+}
+
 static int serve(struct web *w, struct request *r, const char *raw_path)
 {
     int status = 400;
@@ -389,6 +470,7 @@ static int serve(struct web *w, struct request *r, const char *raw_path)
     switch (path_read(raw_path != NULL ? raw_path : "", &path)) {
     case PATH_OK:
         status = serve_path(w, r, path.data);
+        note(w, r, status);
         break;
     case PATH_DOUBLED:
         status = redirect_to(r, path.data);
@@ -399,6 +481,7 @@ static int serve(struct web *w, struct request *r, const char *raw_path)
     }
     form_fini(&r->query);
     sbuf_fini(&r->early);
+    sbuf_fini(&r->said);
     sbuf_fini(&path);
     return status;
 }
@@ -546,6 +629,7 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
     w->live = live_new(b, &(struct live_door){may_stay, w});
     w->admission = admission_new();
     w->runs = runs_new(c->runs);
+    w->audit = c->audit;
     w->wants_login = c->web_login;
     snprintf(w->secret, sizeof w->secret, "%s", c->secret != NULL ? c->secret : "");
     w->listen.fd = -1;

@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 
+struct audit;
 struct bridge;
 struct web;
 
@@ -16,6 +17,7 @@ struct web_config {
     int port;                       /* 0 = pick one */
     const char *tls_cert, *tls_key; /* both or neither */
     const char *base_path;          /* "" or "/prefix" */
+    struct audit *audit;            /* not the server's own */
     const char *tokens;             /* of --web-token (door.h); NULL: none are asked for */
     bool web_login;                 /* nothing is answered without a session of the host's app */
     const char *runs;               /* the folder of stored runs; NULL: none are shown */

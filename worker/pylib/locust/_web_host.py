@@ -27,7 +27,7 @@ from .web import WebUI, _choices
 logger = logging.getLogger("locust.web")
 
 _PASSED_ON = ("Host", "Origin", "Referer", "Sec-Fetch-Site", "User-Agent", "Content-Type",
-              "If-None-Match", "Accept", "X-Katydid")
+              "If-None-Match", "Accept", "X-Katydid", "X-Katydid-User", "X-Forwarded-For")
 _OF_CONNECTION = ("connection", "content-length", "transfer-encoding", "keep-alive")
 _TIMEOUT_S = 120
 _LOOK_EVERY_S = 1.0
