@@ -60,9 +60,10 @@ struct front {
     uint32_t tag; /* handle.h */
     struct event_base *base;
     struct evconnlistener *listener;
-    struct event *stop;
+    struct event *stop, *look;
     int stop_fd;
     SSL_CTX *tls;
+    struct front_files *files; /* NULL: plain */
     struct sockaddr_in inner;
     char secret[64];
     struct connection *links, *oldest;
@@ -470,6 +471,29 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 
 /* -- the thread -- */
 
+/* Connections that are there keep what they began with. */
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct front *f = arg;
+    (void)fd;
+    (void)what;
+    SSL_CTX *fresh = front_files_look(f->files);
+    if (fresh == NULL)
+        return;
+    SSL_CTX_free(f->tls);
+    f->tls = fresh;
+}
+
+static bool watch_files(struct front *f, const struct front_config *c)
+{
+    static const struct timeval every = {.tv_sec = FRONT_LOOK_S};
+    if (c->cert == NULL)
+        return true;
+    f->files = front_files_new(c->cert, c->key);
+    f->look = event_new(f->base, -1, EV_PERSIST, on_look, f);
+    return f->look != NULL && event_add(f->look, &every) == 0;
+}
+
 static void on_stop(evutil_socket_t fd, short what, void *arg)
 {
     static const struct timeval moment = {.tv_usec = STOP_MS * 1000};
@@ -504,6 +528,9 @@ static void release(struct front *f)
         evconnlistener_free(f->listener);
     if (f->stop != NULL)
         event_free(f->stop);
+    if (f->look != NULL)
+        event_free(f->look);
+    front_files_free(f->files);
     if (f->stop_fd >= 0)
         close(f->stop_fd);
     if (f->base != NULL)
@@ -534,7 +561,8 @@ struct front *front_start(const struct front_config *c)
         evconnlistener_set_error_cb(f->listener, on_accept_error);
     if (f->listener != NULL && f->stop_fd >= 0)
         f->stop = event_new(f->base, f->stop_fd, EV_READ, on_stop, f);
-    if (f->stop != NULL && event_add(f->stop, NULL) == 0 && thread_start(&f->thread, run, f))
+    if (f->stop != NULL && event_add(f->stop, NULL) == 0 && watch_files(f, c) &&
+        thread_start(&f->thread, run, f))
         return f;
     release(f);
     return NULL;

@@ -27,6 +27,7 @@
 #define FRONT_HELD_MAX (64u << 20)
 #define FRONT_STALL_S 20
 #define FRONT_IDLE_S 310
+#define FRONT_LOOK_S 2
 #define FRONT_HEADER "X-Katydid-Front"
 
 struct ssl_ctx_st;
@@ -35,6 +36,7 @@ struct front;
 struct front_config {
     int fd;                 /* listening socket; the front closes it */
     struct ssl_ctx_st *tls; /* NULL: plain; the front frees it */
+    const char *cert, *key; /* the files that it is of, which may change; copied; NULL: plain */
     int inner_port;         /* of civetweb on 127.0.0.1 */
     const char *secret;     /* copied */
 };
@@ -43,6 +45,15 @@ struct front_config {
 struct front *front_start(const struct front_config *c);
 /* Ends every connection, after a moment for what is on its way; NULL is fine. */
 void front_stop(struct front *f);
+
+/* The files of a certificate, looked at every FRONT_LOOK_S: once they have changed and stand still,
+ * connections from then on meet the new one. What cannot be used changes nothing, and is told of
+ * once. */
+struct front_files;
+struct front_files *front_files_new(const char *cert, const char *key);
+void front_files_free(struct front_files *w);
+/* NULL: nothing new. */
+struct ssl_ctx_st *front_files_look(struct front_files *w);
 
 /* The TLS context of a certificate chain and its key (PEM files). NULL, and *why says cause and
  * mend (malloced). */

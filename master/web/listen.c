@@ -101,6 +101,8 @@ static bool load_tls(struct listen *l, const struct web_config *c, char **why)
     if (c->tls_cert == NULL)
         return true;
     l->has_tls = true;
+    l->cert = c->tls_cert;
+    l->key = c->tls_key;
     l->tls = front_load_tls(c->tls_cert, c->tls_key, why);
     return l->tls != NULL;
 }
@@ -158,7 +160,12 @@ bool listen_start(struct listen *l, struct mg_context *ctx, const char *secret, 
     struct mg_server_port ports[4];
     if (mg_get_server_ports(ctx, 4, ports) > 0)
         l->inner_port = ports[0].port;
-    l->front = front_start(&(struct front_config){l->fd, l->tls, l->inner_port, secret});
+    l->front = front_start(&(struct front_config){.fd = l->fd,
+                                                  .tls = l->tls,
+                                                  .cert = l->cert,
+                                                  .key = l->key,
+                                                  .inner_port = l->inner_port,
+                                                  .secret = secret});
     l->fd = -1;
     l->tls = NULL;
     return l->front != NULL ||

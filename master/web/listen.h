@@ -15,6 +15,7 @@ struct listen {
     int port;       /* the public one */
     int inner_port; /* civetweb's */
     bool has_tls;
+    const char *cert, *key; /* their files; borrowed until listen_start */
     int fd;                 /* for the front; -1 none */
     struct ssl_ctx_st *tls; /* for the front */
     struct front *front;
