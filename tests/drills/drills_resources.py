@@ -66,7 +66,9 @@ def full_later(report, *words):
     with small_disk() as (disk, full, _), served(TALKS) as (server, file, folder):
         with local(server, file, *[str(w).replace("DISK", str(disk)) for w in words], "--summary", folder / "summary.json", seconds=6) as run:
             wait_for(lambda: server.log()["requests"] > 50, "load")
-            full()
+            while run.popen.poll() is None:  # what is replaced makes room
+                full()
+                time.sleep(0.1)
             run.wait()
             report.take_run(server.log()["requests"], total(folder), run, (74,))
             report.expect("No space left" in run.stderr, "it is not told as a full disk")

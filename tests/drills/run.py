@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-KINDS = ("kill", "stop", "partition", "link", "clock", "resources", "targets", "master")
+KINDS = ("kill", "stop", "partition", "link", "clock", "resources", "targets", "master", "mixed")
 
 
 def parse():
