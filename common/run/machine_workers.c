@@ -4,8 +4,8 @@
  * here. */
 #include "common/run/machine_int.h"
 
-#define IDLE_S 3.0              /* then the order that a worker does not follow is sent again */
-#define STOP_AGAIN_S 2.0        /* the same of a stop; a beat may have crossed it */
+#define IDLE_S 3.0  /* then the order that a worker does not follow is sent again */
+#define AGAIN_S 2.0 /* the same of one that it has not heard; a beat may have crossed it */
 #define STOCK_LAST_REPORT_S 4.0 /* one more reporting interval, and a bit */
 
 static void tell_of(struct machine *m, enum machine_line line, struct worker *w)
@@ -42,7 +42,7 @@ static void stop_again(struct machine *m, struct worker *w, struct run_clock now
 /* It was told to stop, and says that it works: one that has heard says that it is stopping. */
 static void deaf_beat(struct machine *m, struct worker *w, struct run_clock now)
 {
-    if (!w->is_katydid || now.mono - w->stop_said_at < STOP_AGAIN_S)
+    if (!w->is_katydid || now.mono - w->stop_said_at < AGAIN_S)
         return;
     if (!run_is_on(&m->run))
         stop_stray(m, w, now);
@@ -94,6 +94,19 @@ static void idle_beat(struct machine *m, struct worker *w, struct run_clock now)
     control_shares(m, now);
 }
 
+/* It runs users, but not those of its last order, which went to a connection that was broken. */
+static void unheard_order(struct machine *m, struct worker *w, struct run_clock now)
+{
+    struct dispatch_worker *d =
+        m->dispatch && m->is_dealing ? dispatch_find_worker(m->dispatch, w->id) : NULL;
+    const bool is_unheard = w->order.heard > 0 && w->order.heard < w->order.sent;
+    if (!d || !is_unheard || now.mono - w->order.at < AGAIN_S)
+        return;
+    w->order.at = now.mono;
+    d->is_changed = true;
+    machine_do(m, (struct machine_action){.kind = DO_DEAL});
+}
+
 HANDLER(workers_beat)
 {
     struct worker *w = e->worker;
@@ -109,6 +122,8 @@ HANDLER(workers_beat)
     w->state = e->beat == BEAT_RUNNING ? WORKER_RUNNING : WORKER_SPAWNING;
     if (w->is_katydid && !run_is_on(&m->run))
         stop_stray(m, w, now);
+    else
+        unheard_order(m, w, now);
 }
 
 HANDLER(workers_spawns)

@@ -101,6 +101,10 @@ struct worker {
     } gap;
     double
         idle_since; /* monotonic: it says "ready" although it should have users; 0: it does not */
+    struct worker_order {
+        uint64_t sent, heard; /* the newest, and what the worker says of it; 0: none, or no word */
+        double at;            /* monotonic: when it was sent */
+    } order;
 };
 
 struct roster { /* begins as zeros */

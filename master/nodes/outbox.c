@@ -72,8 +72,11 @@ static bool send_order(struct nodes *n, struct dispatch_worker *to)
     struct worker *w = roster_find(&n->machine->roster, to->id);
     if (!send_setup(n, to->id) || !send_spawn(n, to))
         return false;
-    if (w)
+    if (w) {
         w->has_load = to->load > 0 || n->scenarios;
+        w->order.sent = n->order_number;
+        w->order.at = nodes_now(n).mono;
+    }
     return true;
 }
 

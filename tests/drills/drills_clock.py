@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Somebody sets the wall clock of one machine, a few seconds or an hour, while users start and while they run."""
 
-import json
 import os
 import time
-import urllib.request
 
 from cluster import Cluster
 from harness import BUILD, csv_row, wait_for
@@ -32,21 +30,13 @@ class Clock:
         os.unlink(self.path)
 
 
-def edit(c, users):
-    body = json.dumps({"users": users, "spawn_rate": users}).encode()
-    headers = {"X-Katydid": "1", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{c.web}/api/v1/edit", body, headers), timeout=20) as answer:
-        assert json.loads(answer.read())["ok"]
-    c.users = users
-
-
 def stepped(report, whose, seconds):
     with Clock() as clock, Cluster(**{f"{whose}_env": clock.env}) as c:
         c.wait_for_load()
         began, before = time.monotonic(), c.seen()
         for step in (seconds, 0):
             clock.set(step)
-            edit(c, c.users + 10)
+            c.edit(c.users + 10)
             c.usual = 1
             report.back(time.monotonic(), c.is_right, "users of an edit")
         time.sleep(3)

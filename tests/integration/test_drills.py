@@ -45,6 +45,18 @@ def test_a_link_of_one_direction_loses_nothing(which):
         assert_whole(c)
 
 
+def test_an_order_that_is_lost_on_the_way_is_sent_again():
+    courier = Courier()
+    with Cluster(link=courier) as c:
+        c.wait_for_load()
+        courier.is_deaf = True
+        c.edit(30)
+        wait_for(lambda: c.counts() == [10, 15], "the other one to have its users")
+        courier.is_deaf = False
+        wait_for(c.is_right, "users of both")
+        assert_whole(c)
+
+
 def test_what_a_worker_that_stands_still_takes_with_it_is_told():
     with Cluster() as c:
         c.wait_for_load()

@@ -9,6 +9,7 @@ import json
 import re
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +127,13 @@ class Cluster:
     def is_right(self, among=None):
         """The users are dealt out evenly, as the master knows them, and the target feels about as many as before."""
         return self.are_even(among) and 0.5 * self.usual < self.rate() < 1.3 * self.users * PER_USER_S
+
+    def edit(self, users):
+        body = json.dumps({"users": users, "spawn_rate": users}).encode()
+        headers = {"X-Katydid": "1", "Content-Type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(f"http://{self.bind}:{self.web}/api/v1/edit", body, headers), timeout=20) as answer:
+            assert json.loads(answer.read())["ok"]
+        self.users = users
 
     def loads(self, before, more=100):
         return self.seen() > before + more

@@ -13,6 +13,15 @@ class Dealt:
         self._run = None  # that the runner's scenarios are of
         self._shares = None  # the newest, and when they came
         self.clock = MasterClock()
+        self._order = 0  # the number of the newest that came
+
+    def beat(self):
+        """What a heartbeat says to a Katydid master beside how we are."""
+        return {**self.clock.ask(), "order": self._order}
+
+    def came(self, job):
+        self._order = job.get("sequence") or 0
+        return job
 
     def take(self, run, texts):
         """With each order; they take effect once in a test: their users keep what they are at."""

@@ -272,7 +272,7 @@ class Node(Silence):
             "state": settings.STATE_STOPPING if is_stopping else self.state,
             "current_cpu_usage": self._health.latest["cpu"],
             "current_memory_usage": self._health.latest["memory"],
-            **(self._proof() or {}), **(self._dealt.clock.ask() if self.speaks_katydid else {}),
+            **(self._proof() or {}), **(self._dealt.beat() if self.speaks_katydid else {}),
         })
 
     def _report_when_due(self):
@@ -452,7 +452,7 @@ class Node(Silence):
             return
         self._is_told_to_stop = False
         self.send("spawning")
-        self._orders.put((self._spawn, message.data))
+        self._orders.put((self._spawn, self._dealt.came(message.data)))
 
     def _on_stop(self, message):
         if not self._is_told_to_stop:

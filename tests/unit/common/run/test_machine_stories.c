@@ -223,6 +223,25 @@ static void a_stop_that_a_worker_does_not_heed_is_said_again(void **unused)
     free_bench(b);
 }
 
+static void an_order_that_a_worker_has_not_heard_is_sent_again(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(RUNNING);
+    struct dispatch_worker *d = dispatch_find_worker(b->m.dispatch, b->a->id);
+    b->a->order = (struct worker_order){.sent = 7, .heard = 6, .at = b->now};
+    d->is_changed = false;
+    assert_string_equal(beats(b, 1, BEAT_RUNNING), ""); /* may be on its way */
+    assert_string_equal(beats(b, 1.5, BEAT_RUNNING), "deal");
+    assert_true(d->is_changed);
+    assert_string_equal(beats(b, 1, BEAT_RUNNING), "");
+    assert_string_equal(beats(b, 1.5, BEAT_SPAWNING), "deal");
+    b->a->order.heard = 7;
+    assert_string_equal(beats(b, 5, BEAT_RUNNING), "");
+    b->a->order = (struct worker_order){.sent = 9, .heard = 0}; /* it does not say which */
+    assert_string_equal(beats(b, 5, BEAT_RUNNING), "");
+    free_bench(b);
+}
+
 static void a_stray_worker_is_stopped_until_it_does(void **unused)
 {
     (void)unused;
@@ -603,6 +622,7 @@ int main(void)
         cmocka_unit_test(a_run_is_over_when_all_have_delivered),
         cmocka_unit_test(a_stop_that_went_to_a_broken_connection_is_said_again),
         cmocka_unit_test(a_stop_that_a_worker_does_not_heed_is_said_again),
+        cmocka_unit_test(an_order_that_a_worker_has_not_heard_is_sent_again),
         cmocka_unit_test(a_stray_worker_is_stopped_until_it_does),
         cmocka_unit_test(what_was_not_delivered_in_time_is_told),
         cmocka_unit_test(a_stock_worker_that_reports_no_more_is_excused),
