@@ -42,7 +42,7 @@ check 'it says its version, and whose Python runs' in_venv sh -c "katydid --vers
 check "README's first example" in_venv bash -e /root/example.sh
 check 'the report is there' within grep -q '<html' /tmp/report.html
 check 'import locust, and a plug-in finds the distribution' in_venv python -c 'from locust import HttpUser; import importlib.metadata as m; m.version("locust")'
-check 'without activation, as a pipeline calls it' within /root/v/bin/katydid -f /root/files/basic.py --list
+check 'without activation, as a pipeline calls it' within /root/v/bin/katydid -f /root/files/ecommerce.py --list
 check 'python -m locust' in_venv python -m locust --version
 check 'a program moved away from its Python says what is to be done' in_venv sh -c '/root/v/lib/python3*/site-packages/katydid_boot/bin/katydid-worker --version 2>&1 | grep "pip put beside python"'
 check 'pip uninstalls it' in_venv pip uninstall -y katydid

@@ -105,5 +105,7 @@ static PyMethodDef methods[] = {
 
 int py_process_init(PyObject *module)
 {
+    if (PyModule_AddStringConstant(module, "VERSION", KATYDID_VERSION))
+        return -1;
     return PyModule_AddFunctions(module, methods);
 }

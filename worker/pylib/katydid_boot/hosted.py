@@ -39,9 +39,7 @@ def _run(word="", *rest):
 
 
 def _version():
-    from importlib.metadata import version
-
-    return version("katydid")
+    return _core().VERSION
 
 
 def _as_worker(run, words):
@@ -50,12 +48,17 @@ def _as_worker(run, words):
         del os.environ["GLIBC_TUNABLES"]  # not for what the user's code starts
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.argv[:] = words
+    core = _core()
+    core.begin_process()
+    code = run(list(words))
+    core.end_process(code & 0xFF)
+    return code
+
+
+def _core():
     try:
         import _katydid
     except ImportError as error:
         sys.exit("katydid-worker: its core is not for this Python ({} {}): {}. Install the wheel anew with this Python's pip.".format(
             sys.executable, sys.version.partition(" ")[0], error))
-    _katydid.begin_process()
-    code = run(list(words))
-    _katydid.end_process(code & 0xFF)
-    return code
+    return _katydid
