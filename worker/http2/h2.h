@@ -52,6 +52,7 @@ struct h2 {                   /* of a connection */
     uint64_t written; /* bytes, all in all */
     uint64_t now_ns;  /* of the last read */
     struct deadline quiet;
+    uint64_t pinged_ns;              /* the ping whose answer is waited for; 0 = none */
     void (*read_last)(struct h2 *h); /* ping_start's */
     uint64_t resets_since_ns;
     unsigned resets; /* of ours, in that second */
@@ -59,7 +60,6 @@ struct h2 {                   /* of a connection */
     uint32_t goaway_code;
     int write_errno; /* why nothing is written any more; 0 = it is */
     bool has_goaway, is_lost, is_inside;
-    bool is_pinged; /* and nothing was heard since */
     struct {
         struct sock_segments then;
         uint32_t answers;

@@ -8,45 +8,51 @@
 
 #include "common/base/clk.h"
 
-static uint32_t limit_ms(const struct h2 *h)
+static const struct fetch_pool_config *config(const struct h2 *h)
 {
-    return h->conn->lane->pool->config.ping_ms;
+    return &h->conn->lane->pool->config;
 }
 
-static void wait_from(struct h2 *h, uint32_t ms, uint64_t now_ns)
+static void wait_ms(struct h2 *h, uint32_t ms, uint64_t now_ns)
 {
     deadline_set(h->conn->lane->pool->engine->deadlines, &h->quiet, ms, now_ns);
+}
+
+static void ask(struct h2 *h, uint64_t now_ns)
+{
+    wait_ms(h, config(h)->ping_wait_ms ? config(h)->ping_wait_ms : config(h)->ping_ms, now_ns);
+    h->pinged_ns = now_ns;
+    nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
+    write_all(h);
 }
 
 static void on_quiet(struct deadline *d)
 {
     struct h2 *h = (struct h2 *)((char *)d - offsetof(struct h2, quiet));
-    const uint64_t now = clk_mono_ns(), limit_ns = limit_ms(h) * UINT64_C(1000000);
+    const bool is_unanswered = h->pinged_ns && h->now_ns < h->pinged_ns;
+    const uint64_t now = clk_mono_ns(), after_ns = config(h)->ping_ms * UINT64_C(1000000);
     const uint64_t quiet_ns = now - h->now_ns;
-    if (quiet_ns < limit_ns) {
-        h->is_pinged = false;
-        wait_from(h, (uint32_t)((limit_ns - quiet_ns + 999999) / 1000000), now);
-        return;
+    h->pinged_ns = 0;
+    if (is_unanswered) {
+        wait_ms(h, config(h)->ping_ms, now);
+        h->read_last(h); /* the answer may be there, where the loop was late */
+    } else if (quiet_ns < after_ns) {
+        wait_ms(h, (uint32_t)((after_ns - quiet_ns + 999999) / 1000000), now);
+    } else if (config(h)->pings_busy_only && !h->conn->exchanges) {
+        wait_ms(h, config(h)->ping_ms, now);
+    } else {
+        ask(h, now);
     }
-    wait_from(h, limit_ms(h), now);
-    if (h->is_pinged) { /* the answer may be there, where the loop was late */
-        h->is_pinged = false;
-        h->read_last(h);
-        return;
-    }
-    h->is_pinged = true;
-    nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
-    write_all(h);
 }
 
 void ping_start(struct h2 *h, void (*read_last)(struct h2 *h))
 {
-    if (!limit_ms(h))
+    if (!config(h)->ping_ms)
         return;
     h->now_ns = clk_mono_ns();
     h->quiet.fire = on_quiet;
     h->read_last = read_last;
-    wait_from(h, limit_ms(h), h->now_ns);
+    wait_ms(h, config(h)->ping_ms, h->now_ns);
 }
 
 void ping_stop(struct h2 *h)

@@ -85,8 +85,10 @@ struct fetch_pool_config {
     unsigned max_idle_per_origin; /* connections kept when a response is done (requests: 10) */
     unsigned max_per_origin; /* 0 = no limit; else further exchanges queue (Fast: concurrency) */
     unsigned max_shared; /* of connections that carry several; 0 = max_per_origin is for them too */
-    uint32_t ping_ms; /* without a word of the server: asks whether it is there, waits as long for
-                         the answer, then the connection is lost. 0 = never; HTTP/2 */
+    uint32_t
+        ping_ms; /* without a word of the server: asks whether it is there. 0 = never; HTTP/2 */
+    uint32_t ping_wait_ms; /* for a word then, or the connection is lost; 0 = as long as ping_ms */
+    bool pings_busy_only;  /* only while there are exchanges on it */
 };
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config c);
 void fetch_pool_close_idle(struct fetch_pool *p);

@@ -57,7 +57,9 @@ struct pool_ref *session_pool(struct session *s)
             (struct fetch_pool_config){.max_idle_per_origin = s->is_fast ? s->concurrency : 10,
                                        .max_per_origin = s->is_fast ? s->concurrency : 0,
                                        .max_shared = s->max_shared ? s->max_shared : 1,
-                                       .ping_ms = s->ping_ms});
+                                       .ping_ms = s->ping_ms,
+                                       .ping_wait_ms = s->ping_wait_ms,
+                                       .pings_busy_only = s->pings_busy_only});
     return s->pool;
 }
 

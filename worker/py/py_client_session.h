@@ -47,13 +47,14 @@ struct session {
     unsigned concurrency;                    /* Fast: connections per host */
     unsigned class_version;                  /* of the class when it was last looked at */
     enum http2_use http2;
-    uint64_t max_body;    /* fetch_request's */
-    uint32_t max_shared;  /* fetch_pool_config's */
-    uint32_t ping_ms;     /* the same */
-    uint32_t user_number; /* of the user in journals; 0: none was given yet */
+    uint64_t max_body;              /* fetch_request's */
+    uint32_t max_shared;            /* fetch_pool_config's */
+    uint32_t ping_ms, ping_wait_ms; /* the same */
+    uint32_t user_number;           /* of the user in journals; 0: none was given yet */
     bool is_fast, is_plain_class, is_env_checked, is_env_free, is_odd; /* odd: never fast */
     bool calls_request;          /* its verbs call self.request() */
     bool fails_refused;          /* fetch_request's */
+    bool pings_busy_only;        /* fetch_pool_config's */
     bool has_request, is_hooked; /* this object has a request(), another method of its own */
 };
 extern PyTypeObject *session_type;

@@ -389,24 +389,37 @@ static PyObject *session_close(PyObject *self, PyObject *unused)
 /* What the Python part of a session sets once: limits of a FastHttpSession, a shared pool. */
 static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {
-        "connect_timeout", "network_timeout", "concurrency", "pool", "is_plain", "http2", "ping",
-        "fails_refused",   "max_connections", "max_body",    NULL};
+    static const char *const names[] = {"connect_timeout",
+                                        "network_timeout",
+                                        "concurrency",
+                                        "pool",
+                                        "is_plain",
+                                        "http2",
+                                        "ping",
+                                        "fails_refused",
+                                        "max_connections",
+                                        "max_body",
+                                        "ping_wait",
+                                        "pings_busy_only",
+                                        NULL};
     struct session *s = (struct session *)self;
     PyObject *pool = NULL; /* not said: as it is */
     int is_odd = s->is_odd, http2 = (int)s->http2, fails_refused = s->fails_refused;
-    double ping = s->ping_ms / 1e3;
+    int pings_busy_only = s->pings_busy_only;
+    double ping = s->ping_ms / 1e3, ping_wait = s->ping_wait_ms / 1e3;
     unsigned long long max_body = s->max_body;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOpidpIK", KEYWORD_NAMES(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOpidpIKdp", KEYWORD_NAMES(names),
                                      &s->connect_timeout, &s->network_timeout, &s->concurrency,
                                      &pool, &is_odd, &http2, &ping, &fails_refused, &s->max_shared,
-                                     &max_body))
+                                     &max_body, &ping_wait, &pings_busy_only))
         return NULL;
     if (http2 < HTTP2_NEVER || http2 > HTTP2_BY_PRIOR_KNOWLEDGE)
         return PyErr_Format(PyExc_ValueError, "http2 is 0, 1 or 2");
     s->is_odd = is_odd;
     s->http2 = (enum http2_use)http2;
     s->ping_ms = call_milliseconds(ping);
+    s->ping_wait_ms = call_milliseconds(ping_wait);
+    s->pings_busy_only = pings_busy_only;
     s->max_body = max_body;
     s->fails_refused = fails_refused;
     if (pool && pool != Py_None && !PyObject_TypeCheck(pool, pool_type))
