@@ -76,6 +76,70 @@ def test_a_status_that_is_an_error(run):
     """)
 
 
+def test_details_of_an_error(run):
+    run("""
+        from katydid.grpc import status_details
+        error = error_of(unary("Rich"), b"")
+        assert error.code() is StatusCode.INVALID_ARGUMENT and error.details() == "not so"
+        try:
+            from grpc_status import rpc_status
+        except ImportError:  # of protobuf an old one may be there
+            try:
+                details = status_details(error)
+            except ImportError as missing:
+                assert "pip install protobuf" in str(missing)
+            else:
+                assert [d.DESCRIPTOR.full_name for d in details][1] == "google.protobuf.Any"
+        else:
+            whole = rpc_status.from_call(error)
+            assert (whole.code, whole.message, len(whole.details)) == (3, "not so", 2)
+            known, unknown = status_details(error)
+            assert [(v.field, v.description) for v in known.field_violations] == [("name", "too short")]
+            assert (unknown.type_url, unknown.value) == ("type.example/own.Kind", b"\\x08\\x05")
+            assert type(known).__module__ == "google.rpc.error_details_pb2"
+            plain = error_of(unary("Fail"), b"5 no")
+            assert rpc_status.from_call(plain) is None
+            answer, call = unary("Echo").with_call(b"", metadata=(("key", "value"),))
+            assert status_details(call) == []
+        assert status_details(error_of(unary("Fail"), b"5 no")) == []
+    """)
+
+
+def test_pings_that_keep_a_connection(run, certificate):
+    with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "h2_server.py", *certificate]) as server:
+        run("""
+            OTHER = json.loads(sys.argv[2])["plain"]
+            def pinged(path):
+                s = locust.clients.HttpSession(f"http://127.0.0.1:{OTHER}", events.request, type("U", (), {"http2": "prior-knowledge", "context": dict})())
+                s.trust_env = False
+                log = s.get("/log", name="log").json()
+                return [asked for c, _, asked in log if asked == "ping" and c in [c for c, _, asked in log if asked == path]]
+            def to(path, **options):
+                options = tuple((f"grpc.{name}", value) for name, value in options.items())
+                return insecure_channel(f"127.0.0.1:{OTHER}", options).unary_unary(path)
+            error = error_of(to("/deaf", keepalive_time_ms=100, keepalive_timeout_ms=200), b"", name="deaf")
+            assert error.code() is StatusCode.UNAVAILABLE, error
+            idle = to("/idle", keepalive_time_ms=100, keepalive_timeout_ms=60_000, keepalive_permit_without_calls=1)
+            quiet, usual = to("/quiet", keepalive_time_ms=100), to("/usual")
+            for call in idle, quiet, usual:
+                error_of(call, b"", name="no grpc there")
+            while len(pinged("/idle")) < 3:
+                gevent.sleep(0.05)
+            assert not pinged("/quiet") and not pinged("/usual"), "nothing is on it"
+            waiting = gevent.spawn(error_of, to("/hold", keepalive_time_ms=100, keepalive_timeout_ms=60_000), b"", name="held")
+            while not any(pinged("/hold")):
+                gevent.sleep(0.05)
+            waiting.kill()
+            for wrong in {"keepalive_time_ms": 0}, {"keepalive_timeout_ms": "20"}, {"keepalive_permit_without_calls": 2}:
+                try:
+                    to("/x", **wrong)
+                except ValueError as error:
+                    assert "is a whole number from" in str(error), error
+                else:
+                    raise AssertionError(wrong)
+        """, server.wait_line(r"^\{.*\}$").group(0))
+
+
 def test_deadlines(run):
     run("""
         wait = unary("Wait")

@@ -4,6 +4,7 @@
 /t.T/Echo      the request, with its metadata as trailers that begin with saw-
 /t.T/Wait      an answer after as many seconds as the request says
 /t.T/Fail      the status that the request has as a number, behind a blank its details
+/t.T/Rich      INVALID_ARGUMENT with details: BadRequest of google.rpc, and a message of a type that nobody knows
 /t.T/Bytes     as many bytes as the request says
 /t.T/Many      as many answers as the request says, behind a blank the seconds between them
 /t.T/Join      all requests joined by a blank
@@ -60,6 +61,18 @@ def fail(request, context):
     context.abort(codes[int(number)], details)
 
 
+def rich(request, context):
+    from google.protobuf.any_pb2 import Any
+    from google.rpc.error_details_pb2 import BadRequest
+    from google.rpc.status_pb2 import Status
+    from grpc_status import rpc_status
+
+    known = Any()
+    known.Pack(BadRequest(field_violations=[BadRequest.FieldViolation(field="name", description="too short")]))
+    status = Status(code=3, message="not so", details=[known, Any(type_url="type.example/own.Kind", value=b"\x08\x05")])
+    context.abort_with_status(rpc_status.to_status(status))
+
+
 def many(request, context):
     count, pause, *how = *request.decode().split(), "0"
     for i in range(int(count)):
@@ -85,7 +98,7 @@ def count(request, context):
 def handlers():
     unary, to_stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
     kinds = {
-        "Echo": (unary, echo), "Wait": (unary, wait), "Fail": (unary, fail),
+        "Echo": (unary, echo), "Wait": (unary, wait), "Fail": (unary, fail), "Rich": (unary, rich),
         "Bytes": (unary, lambda request, context: b"x" * int(request)), "Many": (to_stream, many),
         "Join": (grpc.stream_unary_rpc_method_handler, lambda requests, context: b" ".join(requests)),
         "Each": (grpc.stream_stream_rpc_method_handler, each),

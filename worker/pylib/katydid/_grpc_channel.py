@@ -19,6 +19,7 @@ from ._grpc_names import coding_of
 
 MESSAGE_MOST = 4 << 20  # bytes, as everywhere in gRPC
 _UNLIMITED = 0xFFFFFFFF
+_NEVER = 0x7FFFFFFF  # ms, as grpc says it
 _TARGET = re.compile(r"(?:(?P<scheme>dns|ipv4|ipv6|https?|grpcs?):(?://(?:[^/]*/(?=[^/]))?)?)?(?P<authority>[^/]+)/?$")
 
 ChannelCredentials = namedtuple("ChannelCredentials", ("root_certificates", "private_key", "certificate_chain", "verify"))
@@ -72,6 +73,21 @@ def _limit(bytes_most):
     return _UNLIMITED if bytes_most < 0 else bytes_most
 
 
+def _keepalive(options):
+    """What a session is told of grpc's options for keeping connections alive; nothing, without them."""
+    def of(name, initial, least, most=_NEVER):
+        value = options.get(f"grpc.{name}", initial)
+        if not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"grpc.{name} is a whole number from {least} to {most}, not {value!r}")
+        return value
+
+    every, wait = of("keepalive_time_ms", _NEVER, 1), of("keepalive_timeout_ms", 20_000, 1)
+    is_always = of("keepalive_permit_without_calls", 0, 0, 1)
+    if every == _NEVER:
+        return {}
+    return {"ping": every / 1000, "ping_wait": wait / 1000, "pings_busy_only": not is_always}
+
+
 class Channel(_Channel):
     """Calls by Katydid's C. user: whose calls these are; without one they are of nobody in particular."""
 
@@ -86,6 +102,8 @@ class Channel(_Channel):
         if request_event is None:
             request_event = user.environment.events.request if user is not None else events.request
         self._session = HttpSession(f"http{'s' if tls else ''}://{authority}", request_event, user)
+        if pings := _keepalive(options):
+            self._session._configure(**pings)
         agent = " ".join(filter(None, (options.get("grpc.primary_user_agent"), "grpc-katydid")))
         self._core = _katydid.GrpcChannel(
             self._session, host, port, authority, agent, tls,

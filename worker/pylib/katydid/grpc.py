@@ -17,5 +17,7 @@ Under stock Locust the same import works by grpcio."""
 
 from ._grpc_backend import GrpcUser, insecure_channel, secure_channel, ssl_channel_credentials
 from ._grpc_names import Compression, RpcError, StatusCode
+from ._grpc_status import status_details
 
-__all__ = ["Compression", "GrpcUser", "RpcError", "StatusCode", "insecure_channel", "secure_channel", "ssl_channel_credentials"]
+__all__ = ["Compression", "GrpcUser", "RpcError", "StatusCode", "insecure_channel", "secure_channel", "ssl_channel_credentials",
+           "status_details"]
