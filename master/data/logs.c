@@ -126,16 +126,23 @@ static bool may_log(struct source *s, double now)
     return true;
 }
 
+/* Whether that is what was kept of the text. */
+static bool is_kept(const char *kept, const char *text, size_t most)
+{
+    const size_t len = utf8_cut(text, strlen(text), most);
+    return strlen(kept) == len && memcmp(kept, text, len) == 0;
+}
+
 static bool is_same(const struct line *a, const char *source, const char *level, const char *logger,
                     const char *text)
 {
-    return a && !strcmp(a->text, text) && !strcmp(a->level, level) && !strcmp(a->logger, logger) &&
-           !strcmp(a->source, source);
+    return a && is_kept(a->text, text, LOGS_TEXT_MAX) && is_kept(a->level, level, LOGS_LEVEL_MAX) &&
+           is_kept(a->logger, logger, LOGS_LOGGER_MAX) && !strcmp(a->source, source);
 }
 
-static char *bounded(const char *text)
+static char *bounded(const char *text, size_t most)
 {
-    return mem_dup(text, utf8_cut(text, strlen(text), LOGS_TEXT_MAX));
+    return mem_dup(text, utf8_cut(text, strlen(text), most));
 }
 
 static void add(struct logs *l, double now, const char *source, double at, const char *level,
@@ -157,10 +164,10 @@ static void add(struct logs *l, double now, const char *source, double at, const
         forget_oldest(l);
     struct line *line = mem_zalloc(sizeof *line);
     *line = (struct line){.at = at,
-                          .level = mem_strdup(level),
+                          .level = bounded(level, LOGS_LEVEL_MAX),
                           .source = mem_strdup(source),
-                          .logger = mem_strdup(logger),
-                          .text = bounded(text),
+                          .logger = bounded(logger, LOGS_LOGGER_MAX),
+                          .text = bounded(text, LOGS_TEXT_MAX),
                           .repeat = 1};
     attach(l, line);
     s->newest = line;

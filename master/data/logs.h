@@ -12,7 +12,9 @@
 #define LOGS_LINES 5000
 #define LOGS_RATE 50
 #define LOGS_BURST 500
-#define LOGS_TEXT_MAX 8192
+#define LOGS_TEXT_MAX 8192 /* bytes; what is longer is cut */
+#define LOGS_LEVEL_MAX 32
+#define LOGS_LOGGER_MAX 256
 #define LOGS_SOURCES 1024 /* that have a rate of their own */
 
 struct sbuf;

@@ -49,6 +49,21 @@ static void test_lines_repeats_and_since(void **state)
     logs_free(l);
 }
 
+static void test_no_part_of_a_line_is_long(void **state)
+{
+    (void)state;
+    struct logs *l = logs_new();
+    char *text = malloc(100001);
+    memset(text, 'x', 100000);
+    text[100000] = '\0';
+    logs_add(l, T0, "w", T0, text, text, text);
+    logs_add(l, T0, "w", T0, text, text, text);
+    assert_true(strlen(written(l, 0, 10)) < LOGS_TEXT_MAX + 1000);
+    assert_non_null(strstr(written(l, 0, 10), "x\",2]]")); /* the same once more */
+    free(text);
+    logs_free(l);
+}
+
 static void test_a_chatterer_is_bounded_and_others_are_heard(void **state)
 {
     (void)state;
@@ -79,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_repeats_and_since),
+        cmocka_unit_test(test_no_part_of_a_line_is_long),
         cmocka_unit_test(test_a_chatterer_is_bounded_and_others_are_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

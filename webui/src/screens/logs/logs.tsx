@@ -57,10 +57,11 @@ function Line({ line, top, isChosen, onChoose }: { line: LogTuple; top: number; 
   useEffect(() => {
     row.current!.style.transform = `translateY(${top}px)`; // a property, not an attribute: the policy allows it
   }, [top]);
+  const rank = LEVELS.find((name) => name === level)?.toLowerCase() ?? "";
   return (
-    <div class={`log-row ${level.toLowerCase()}${isChosen ? " current" : ""}`} ref={row} role="row" aria-selected={isChosen} onClick={onChoose}>
+    <div class={`log-row ${rank}${isChosen ? " current" : ""}`} ref={row} role="row" aria-selected={isChosen} onClick={onChoose}>
       <span role="gridcell" class="log-at">{momentText(at)}</span>
-      <span role="gridcell" class="level">{level}</span>
+      <span role="gridcell" class="level">{visible(level)}</span>
       <span role="gridcell" class="log-source">{shortId(from)}</span>
       <span role="gridcell" class="log-text"><span class="muted">{visible(logger)}</span> {visible(text.slice(0, ROW_TEXT_MOST).replaceAll("\n", " ⏎ "))}</span>
       <span role="gridcell" class="log-times">{times > 1 ? `×${count(times)}` : ""}</span>
@@ -74,7 +75,7 @@ function Detail({ line, onClose }: { line: LogTuple; onClose: () => void }): JSX
   return (
     <div class="log-detail" role="region" aria-label="The chosen line">
       <p class="log-detail-head">
-        <span class="strong">{level}</span> <span class="muted">{momentText(at)} · {visible(from)} · {visible(logger)}</span>
+        <span class="strong">{visible(level)}</span> <span class="muted">{momentText(at)} · {visible(from)} · {visible(logger)}</span>
         <CopyButton text={text} label="Copy" />
         {store.hasRun.value ? <button type="button" class="button small" onClick={() => { go("live"); setFixed({ from: Math.floor(at) - AROUND_S, to: Math.ceil(at) + AROUND_S }); }}>Charts around it</button> : null}
         <button type="button" class="button quiet icon-only" aria-label="Close the line" onClick={onClose}><Icon name="close" /></button>
