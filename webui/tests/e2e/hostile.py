@@ -5,6 +5,8 @@ lines, exception texts, answers and options that want to be more than text."""
 import itertools
 import logging
 
+from katydid import check
+from katydid.metrics import Trend
 from locust import HttpUser, constant, events, task
 
 CORPUS = [
@@ -36,6 +38,7 @@ LONG = "L" * 1_000_000
 
 log = logging.getLogger("<b>logger</b>")
 numbers = itertools.count()
+basket = Trend("basket", unit="<b>EUR</b>")
 
 
 class Attack(Exception):
@@ -71,5 +74,10 @@ class Hostile(HttpUser):
             answer.failure(f"{text} failed")
         self.environment.events.request.fire(request_type=text or "GET", name=text or "empty", response_time=2, response_length=3, exception=Attack(text), context={})
         log.warning("%s", text)
+        basket.add(at, tags={"shop": text})
+        check.that(text, False)
         # From a line of its own: exceptions of one place are one.
         exec(compile("\n" * at + "raise Attack(text)", __file__, "exec"), {"Attack": Attack, "text": text})
+
+
+Named = type("<img src=x onerror=alert(1)>", (Hostile,), {"weight": 1, "__doc__": CORPUS[2]})

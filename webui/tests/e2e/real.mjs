@@ -25,9 +25,9 @@ export async function startTarget(answer) {
 }
 
 /** A master with a folder of its own for the locustfile, gone with it. */
-export async function startMaster(locustfile, args = []) {
+export async function startMaster(locustfile, args = [], name = "locustfile.py") {
   const folder = mkdtempSync(join(tmpdir(), "katydid-real-"));
-  const path = join(folder, "locustfile.py");
+  const path = join(folder, name);
   writeFileSync(path, locustfile);
   const master = await startServer(KATYDID, ["-f", path, "--web-port", "0", ...args], READY);
   return {
