@@ -415,7 +415,7 @@ class MasterRunner(Controlled, DistributedRunner):
         elif msg.type in self.custom_messages:
             self._deliver_custom(msg)
         else:
-            logger.warning("Unknown message type received from worker %s (index %d): %s",
+            logger.warning("Unknown message type received from worker %s (index %d): %.100s",
                            msg.node_id, self.get_worker_index(msg.node_id), msg.type)
         self._perform_aside()
 

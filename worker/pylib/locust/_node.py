@@ -390,7 +390,7 @@ class Node(Silence):
         finally:
             self._is_delivering = False
         if not is_known:
-            logger.warning("Unknown message type received: %s", message.type)
+            logger.warning("Unknown message type received: %.100s", message.type)
 
     def _is_workers(self, message):
         """Whether the master passed on what a worker's code sent, which bears the worker's name:
