@@ -98,8 +98,9 @@ bool proto_decode(msgpack_unpacked *u, struct slice bytes)
 
 bool proto_is(const msgpack_object *o, const char *text)
 {
-    return o && o->type == MSGPACK_OBJECT_STR && o->via.str.size == strlen(text) &&
-           !memcmp(o->via.str.ptr, text, o->via.str.size);
+    const size_t len = strlen(text);
+    return o && o->type == MSGPACK_OBJECT_STR && o->via.str.size == len &&
+           (!len || !memcmp(o->via.str.ptr, text, len)); /* of an empty one there is no pointer */
 }
 
 const msgpack_object *proto_get(const msgpack_object *o, const char *key)

@@ -375,9 +375,30 @@ static void listeners_do_not_see_our_report(void **state)
     msgpack_sbuffer_destroy(&bytes);
 }
 
+/* A form may have a field without a name, and so may the script's options. */
+static void an_option_without_a_name_is_one(void **state)
+{
+    (void)state;
+    struct sbuf map = {0}, out = {0};
+    struct json_wrong wrong;
+    const char *const texts[] = {"2"};
+    assert_true(proto_from_json("{\"\": 1, \"a\": 1}", &map, &wrong));
+    const struct slice options = {map.data, map.len};
+    assert_int_equal(proto_option_texts(options, "", texts, 1, &out), PROTO_OPTION_SET);
+    assert_memory_equal(out.data,
+                        "\x82\xa0\x02\xa1"
+                        "a\x01",
+                        out.len);
+    sbuf_clear(&out);
+    assert_int_equal(proto_option_texts(options, "b", texts, 1, &out), PROTO_OPTION_UNKNOWN);
+    sbuf_fini(&map);
+    sbuf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_option_without_a_name_is_one),
         cmocka_unit_test(versions),
         cmocka_unit_test(stats_of_both_dialects),
         cmocka_unit_test(what_is_told_of_files_of_requests),
