@@ -225,13 +225,16 @@ struct between history_between(struct history *h, const json_t *alike, const cha
 
 /* ---- words ---- */
 
+/* Far beyond what a clock shows; what somebody else stored may have any number. */
+#define TIME_MOST 2e11
+
 static void add_time(struct sbuf *out, double at)
 {
     char text[32] = "-";
     struct tm local;
-    const time_t second = (time_t)at;
-    if (at > 0)
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&second, &local));
+    const time_t second = at > 0 && at < TIME_MOST ? (time_t)at : 0;
+    if (second > 0 && localtime_r(&second, &local))
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
     sbuf_addf(out, "%-16s", text);
 }
 
@@ -316,11 +319,7 @@ static void add_csv(struct sbuf *out, const json_t *run)
 {
     static const char *const figures[] = {"requests", "rps", "mean", "p50",       "p90",
                                           "p95",      "p99", "p999", "fail_ratio"};
-    char text[32] = "";
-    struct tm utc;
-    const time_t second = (time_t)number_of(run, "started");
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&second, &utc));
-    sbuf_adds(out, text);
+    output_add_utc(out, number_of(run, "started"));
     add_cell(out, text_of(json_object_get(run, "git"), "commit"));
     add_cell(out, text_of(json_object_get(run, "git"), "branch"));
     add_cell(out, text_of(run, "profile"));

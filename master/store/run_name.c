@@ -27,7 +27,8 @@ static void add_start(struct sbuf *out, const json_t *run)
 {
     char text[32];
     struct tm local;
-    const time_t second = (time_t)json_number_value(json_object_get(run, "started"));
+    const double started = json_number_value(json_object_get(run, "started"));
+    const time_t second = started > 0 && started < 2e11 ? (time_t)started : 0;
     if (second <= 0 || !localtime_r(&second, &local))
         return;
     strftime(text, sizeof text, "%Y-%m-%d %H:%M, ", &local);

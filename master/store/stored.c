@@ -11,6 +11,7 @@
 #include "master/store/run_totals.h"
 #include "master/store/run_writer.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define FOREIGN_JSON_MAX (32u << 20)    /* all lists and objects: memory is ten times that */
 #define FOREIGN_BYTES_MAX (1024u << 20) /* all frames */
 #define NUMBERS_MAX (1u << 20)          /* of rows whose seconds are picked out */
+#define TIME_MOST 2e11                  /* seconds: far beyond what a clock shows */
 
 struct reader {
     struct stored *s;
@@ -45,6 +47,13 @@ static const char *text_of(const json_t *object, const char *key)
 static double number_of(const json_t *object, const char *key)
 {
     return json_number_value(json_object_get(object, key));
+}
+
+/* A count; what is none, or beyond what may be: the nearest one. */
+static uint64_t count_of(const json_t *object, const char *key, uint64_t most)
+{
+    const double number = number_of(object, key);
+    return number > 0 ? number < (double)most ? (uint64_t)number : most : 0;
 }
 
 /* ---- frames ---- */
@@ -79,6 +88,25 @@ static bool take_json(struct reader *r, json_t **to, bool is_array)
     return true;
 }
 
+/* Unix seconds and their differences; a stranger's file may have any number. */
+static bool take_meta(struct reader *r)
+{
+    static const char *const times[] = {"started", "ended", "since", "duration", "run_time"};
+    json_t *meta = NULL;
+    bool is_good = take_json(r, &meta, false);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        const double time = number_of(meta, times[i]);
+        is_good &= time >= 0 && time < TIME_MOST;
+    }
+    if (is_good) {
+        json_decref(r->s->meta);
+        r->s->meta = meta;
+    } else {
+        json_decref(meta);
+    }
+    return is_good;
+}
+
 static bool take_names(struct reader *r)
 {
     json_t *more = NULL;
@@ -102,7 +130,7 @@ static bool take_frame(struct reader *r, const struct run_frame *f)
 {
     switch (f->kind) {
     case RUN_META:
-        return take_json(r, &r->s->meta, false);
+        return take_meta(r);
     case RUN_NAMES:
         return take_names(r);
     case RUN_BLOCKS:
@@ -365,8 +393,8 @@ static size_t list_workers(const json_t *totals, struct view_worker **out)
     json_array_foreach(list, i, w)(*out)[count++] = (struct view_worker){
         .id = text_of(w, "id"),
         .state = text_of(w, "state"),
-        .index = (int)number_of(w, "index"),
-        .requests = (uint64_t)number_of(w, "requests"),
+        .index = (int)count_of(w, "index", INT_MAX),
+        .requests = count_of(w, "requests", UINT64_MAX / 2),
         .cores = number_of(w, "cores"),
         .loop_lag_ms = -1,
         .lag_p99_ms = -1,
@@ -411,7 +439,7 @@ static void make_view(struct stored *s, struct timeline_snap *snap)
         .verdict = verdict ? verdict : "{}",
         .threshold_count =
             json_array_size(json_object_get(json_object_get(s->totals, "verdict"), "thresholds")),
-        .threshold_failed = (size_t)number_of(json_object_get(s->totals, "verdict"), "failed"),
+        .threshold_failed = count_of(json_object_get(s->totals, "verdict"), "failed", UINT32_MAX),
         .notice = "",
         .ended_by = text_of(s->meta, "ended_by"),
         .started_at = number_of(s->meta, "started"),
@@ -420,7 +448,7 @@ static void make_view(struct stored *s, struct timeline_snap *snap)
         .spawn_rate = number_of(s->meta, "spawn_rate"),
         .next_users = -1,
         .next_rate = -1,
-        .plan_count = (size_t)fmax(0, number_of(s->meta, "plans")),
+        .plan_count = count_of(s->meta, "plans", UINT32_MAX),
         .has_shape = json_is_true(json_object_get(s->meta, "shape")),
         .is_distributed = json_is_true(json_object_get(s->meta, "distributed")),
         .timeline = snap,

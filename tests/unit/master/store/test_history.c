@@ -12,6 +12,7 @@
 #include "master/store/history_words.h"
 #include "master/store/run_about.h"
 #include "master/store/run_id.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,28 @@ static void a_run_that_its_gate_failed_has_failed(void **state)
     assert_int_equal(history_count(h, &(struct history_filter){.verdict = "failed"}), 1);
     assert_int_equal(history_count(h, &(struct history_filter){.verdict = "-"}), 1);
     json_decref(run);
+}
+
+static void tables_have_room_for_any_time(void **state)
+{
+    static const double times[] = {-1, 0, 1e12, 1e300, NAN};
+    (void)state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        struct sbuf out = {0};
+        json_t *run = json_pack("{s:s,s:s}", "id", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "state", "done");
+        json_t *list = json_pack("[O]", run);
+        if (isfinite(times[i]))
+            json_object_set_new(run, "started", json_real(times[i]));
+        history_table(list, &out);
+        history_details(run, &out);
+        assert_non_null(strstr(out.data, "01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        sbuf_clear(&out);
+        history_csv(list, &out);
+        assert_non_null(strstr(out.data, "\n,")); /* no time */
+        sbuf_fini(&out);
+        json_decref(list);
+        json_decref(run);
+    }
 }
 
 static void what_is_pinned_stays(void **state)
@@ -296,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_done_to_one_run_is_not_done_to_one_of_several,
                                         open_new, close_it),
         cmocka_unit_test_setup_teardown(a_run_that_its_gate_failed_has_failed, open_new, close_it),
+        cmocka_unit_test_setup_teardown(tables_have_room_for_any_time, open_new, close_it),
         cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
         cmocka_unit_test_setup_teardown(runs_are_as_old_as_the_clock_that_is_passed_in_says,
                                         open_new, close_it),

@@ -204,6 +204,30 @@ static void a_small_file_that_stands_for_a_large_one_is_not_taken(void **state)
     json_decref(found);
 }
 
+static void a_file_whose_run_was_at_no_time_is_not_taken(void **state)
+{
+    static const char *const metas[] = {
+        "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"started\":1e300}",
+        "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"started\":-1e300}",
+        "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"started\":1700000000,\"ended\":1e30}",
+        "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"started\":1700000000,\"since\":-1e30}",
+    };
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/no-time", folder);
+    for (size_t i = 0; i < sizeof metas / sizeof *metas; i++) {
+        char *why = NULL;
+        struct run_file *out = run_file_create(path);
+        const struct run_frame frame = {.kind = RUN_META};
+        assert_int_equal(run_file_put(out, &frame, metas[i], strlen(metas[i])), 0);
+        run_file_close(out);
+        assert_null(history_import(h, path, &why));
+        assert_non_null(why);
+        free(why);
+        unlink(path);
+    }
+}
+
 /* ---- comparing ---- */
 
 static struct contrast compare(size_t before, size_t after, bool is_forced)
@@ -451,6 +475,7 @@ int main(void)
         TEST(of_an_interrupted_run_there_is_what_was_written),
         TEST(a_table_that_is_lost_is_made_anew),
         TEST(a_run_goes_to_another_history),
+        TEST(a_file_whose_run_was_at_no_time_is_not_taken),
         TEST(a_small_file_that_stands_for_a_large_one_is_not_taken),
         TEST(a_row_that_became_slower_is_named),
         TEST(what_cannot_be_compared_is_refused),
