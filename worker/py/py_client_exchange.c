@@ -278,28 +278,11 @@ static void note_ended(struct response *r, PyObject *account)
  * account (_http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"session",
-                                        "cls",
-                                        "method",
-                                        "root",
-                                        "target",
-                                        "headers",
-                                        "body",
-                                        "stream",
-                                        "connect",
-                                        "read",
-                                        "verify",
-                                        "cert",
-                                        "proxy",
-                                        "timeout",
-                                        "decode_stream",
-                                        "account",
-                                        "awaits_continue",
-                                        "chunked",
-                                        "stamped",
-                                        "max_body",
-                                        "discard",
-                                        NULL};
+    static const char *const names[] = {
+        "session", "cls",      "method",        "root",    "target",          "headers",
+        "body",    "stream",   "connect",       "read",    "verify",          "cert",
+        "proxy",   "timeout",  "decode_stream", "account", "awaits_continue", "chunked",
+        "stamped", "max_body", "discard",       NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
