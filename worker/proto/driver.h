@@ -13,6 +13,9 @@ struct conn;
 /* engine.c: ENGINE_BLOCK_SIZE bytes, not cleared */
 void *engine_block_get(struct fetch_engine *e);
 void engine_block_put(struct fetch_engine *e, void *block); /* accepts NULL */
+/* A buffer for a body of that length, if one of about that size is there; else it stays empty. */
+void engine_body_get(struct fetch_engine *e, struct sbuf *body, uint64_t length);
+void engine_body_put(struct fetch_engine *e, struct sbuf *body); /* empty afterwards */
 
 /* pool.c: from now on; 0 = it takes none for now */
 void pool_set_capacity(struct conn *c, unsigned capacity);

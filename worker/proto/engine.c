@@ -13,6 +13,9 @@
 #include "common/base/mem.h"
 #include "worker/net/tls.h"
 
+#define SPARE_LEAST (UINT64_C(128) << 10)
+#define SPARE_MOST (UINT64_C(17) << 20) /* what a body of 8 to 16 MiB grows to */
+
 #ifdef KATYDID_SANITIZE
 #define SPARES_MAX 0u /* what is used after its end is found at once */
 #else
@@ -100,6 +103,8 @@ void fetch_engine_free(struct fetch_engine *e)
     free_spares(&e->conns);
     free_spares(&e->fetches);
     free_spares(&e->blocks);
+    for (size_t i = 0; i < BODY_SPARES; i++)
+        sbuf_fini(&e->bodies[i]);
     sbuf_fini(&e->out);
     HANDLE_ENDS(e);
     free(e);
@@ -178,6 +183,32 @@ void engine_block_put(struct fetch_engine *e, void *block)
 {
     if (block)
         spare_give(&e->blocks, block);
+}
+
+/* The pages of a large body need not be made and cleared anew for the next. */
+void engine_body_get(struct fetch_engine *e, struct sbuf *body, uint64_t length)
+{
+    if (length < SPARE_LEAST / 2)
+        return;
+    for (struct sbuf *b = e->bodies; b < e->bodies + BODY_SPARES; b++)
+        if (b->cap > length && b->cap / 4 < length) {
+            *body = *b;
+            *b = (struct sbuf){0};
+            return;
+        }
+}
+
+void engine_body_put(struct fetch_engine *e, struct sbuf *body)
+{
+    struct sbuf *least = e->bodies;
+    for (struct sbuf *b = least + 1; b < e->bodies + BODY_SPARES; b++)
+        least = b->cap < least->cap ? b : least;
+    if (body->cap > least->cap && body->cap >= SPARE_LEAST && body->cap <= SPARE_MOST) {
+        const struct sbuf kept = {.data = body->data, .cap = body->cap};
+        *body = *least;
+        *least = kept;
+    }
+    sbuf_fini(body);
 }
 
 void engine_kick(struct fetch_engine *e, struct lane *lane)

@@ -267,7 +267,7 @@ void fetch_free(struct fetch *f)
     fetch_drop_stream(f);
     decode_free(f->decode);
     free(f->own_text);
-    sbuf_fini(&f->body);
+    engine_body_put(f->engine, &f->body);
     sbuf_fini(&f->undecoded);
     sbuf_fini(&f->arrivals);
     engine_fetch_put(f->engine, f);

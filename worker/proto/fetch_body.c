@@ -47,7 +47,9 @@ enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand)
         return FETCH_OK;
     if (f->length > fetch_max_body(f))
         return FETCH_BODY_TOO_LARGE;
-    if (f->length > at_hand &&
+    if (f->length > at_hand)
+        engine_body_get(f->engine, &f->body, f->length);
+    if (f->length > at_hand && !f->body.data &&
         !sbuf_try_reserve(&f->body, f->length < EARLY_RESERVE ? f->length : EARLY_RESERVE))
         return FETCH_NO_MEMORY;
     return FETCH_OK;

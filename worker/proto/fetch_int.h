@@ -33,6 +33,7 @@
 
 #define ENGINE_IN_SIZE (64u * 1024)
 #define ENGINE_BLOCK_SIZE 2048u /* memory of an ordinary head */
+#define BODY_SPARES 4u          /* buffers of large bodies that are kept for the next */
 #define STREAM_HIGH                                                                                \
     (64u * 1024) /* decoded bytes of a streamed body that may wait for the reader                  \
                   */
@@ -70,6 +71,7 @@ struct fetch_engine {
     struct event *kick; /* runs the lanes below in the next turn of the loop */
     struct lane *kicked;
     struct spares conns, fetches, blocks;
+    struct sbuf bodies[BODY_SPARES];
     struct sbuf out;         /* what a protocol is about to write */
     char in[ENGINE_IN_SIZE]; /* every read goes here first */
 };
