@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that nobody wants (--discard-response-bodies, discard_response_body): received and counted, not kept."""
+"""Bodies that nobody wants (--discard-response-bodies, discard_response_body): received and counted, not kept. And large
+ones that somebody wants, whose memory is used again."""
 
 import textwrap
 
@@ -101,6 +102,23 @@ def test_a_body_that_is_not_wanted_does_not_grow_the_process(run):
             assert s.get("/bytes/80000000", discard_response_body=True).content == b""
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 20_000, grown  # KiB
+    """)
+
+
+def test_a_large_body_is_whole_in_memory_that_was_used_before(run):
+    run("""
+        import gevent
+        s, f = session(), session(FastHttpSession)
+        sizes = [65536, 131071, 300000, 5_000_000, 17_900_000, 70000, 262144, 262145, 1_048_577, 4_000_000]
+        body = s.get(f"/bytes/{max(sizes)}").content
+        assert len(body) == max(sizes)
+        for _ in range(2):
+            held = [one.get(f"/bytes/{n}") for one in (s, f) for n in sizes]
+            assert [len(r.content) for r in held] == sizes * 2
+            assert all(body.startswith(r.content) for r in held)
+        many = [gevent.spawn(lambda n=n: s.get(f"/bytes/{n}").content) for n in sizes * 3]
+        gevent.joinall(many, raise_error=True)
+        assert all(body.startswith(g.value) and len(g.value) == n for g, n in zip(many, sizes * 3))
     """)
 
 

@@ -426,11 +426,23 @@ static void first_arrived(struct fetch_times *t, uint64_t arrived)
  * neither is to be looked at again. */
 enum progress { ENDED, DRAINED, MORE };
 
-static enum progress read_once(struct fetch *f)
+/* What is sure to be of a large body is read straight to where it is collected. */
+static char *place_of_next(struct fetch *f, size_t *room)
 {
     struct fetch_engine *e = f->engine;
+    const uint64_t left = hresp_left(&h1_of(f)->parser);
+    char *place = left >= sizeof e->in ? fetch_body_place(f, left, room) : NULL;
+    if (!place)
+        *room = sizeof e->in;
+    return place ? place : e->in;
+}
+
+static enum progress read_once(struct fetch *f)
+{
     struct stream *s = &f->conn->stream;
-    const long n = s->ops->read(s, e->in, sizeof e->in);
+    size_t room;
+    char *place = place_of_next(f, &room);
+    const long n = s->ops->read(s, place, room);
     if (n == STREAM_AGAIN)
         return DRAINED;
     if (n <= 0) {
@@ -445,11 +457,11 @@ static enum progress read_once(struct fetch *f)
         first_arrived(&f->response.times, arrived);
         set_awaiting(f, false);
     }
-    if (!take_bytes(f, e->in, (size_t)n, arrived))
+    if (!take_bytes(f, place, (size_t)n, arrived))
         return ENDED;
     if (f->is_body_held && h1_of(f)->parser.says_continue && !send_body(f))
         return ENDED;
-    return (size_t)n == sizeof e->in || s->ops->has_pending(s) ? MORE : DRAINED;
+    return (size_t)n == room || s->ops->has_pending(s) ? MORE : DRAINED;
 }
 
 /* Streaming: tells the owner about the head, then whenever it waits and there is something. */

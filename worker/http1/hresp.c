@@ -618,6 +618,11 @@ unsigned hresp_minor(const struct hresp *r)
     return r->minor;
 }
 
+uint64_t hresp_left(const struct hresp *r)
+{
+    return r->in_body && r->framing == BY_LENGTH && !r->stable_left ? r->left : 0;
+}
+
 bool hresp_length(const struct hresp *r, uint64_t *len)
 {
     *len = r->length;

@@ -101,6 +101,8 @@ int hresp_status(const struct hresp *r);
 unsigned hresp_minor(const struct hresp *r);
 /* Announced body length; false when there is none (chunked, until close, no body). */
 bool hresp_length(const struct hresp *r, uint64_t *len);
+/* Bytes of a body whose length was given that are still to be fed, nothing before them; else 0. */
+uint64_t hresp_left(const struct hresp *r);
 /* May another request follow on this connection? Known at HRESP_HEAD; chunks of odd framing may
  * change it, so ask again at the end. */
 bool hresp_keeps_alive(const struct hresp *r);

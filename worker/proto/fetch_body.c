@@ -16,6 +16,7 @@
 #include "worker/proto/decode.h"
 
 #define ARRIVALS_MOST 1024u /* parts of a stream, not yet read, whose arrivals are told apart */
+#define PLACE_MOST ((size_t)256 << 10)    /* of one read: others wait meanwhile */
 #define EARLY_RESERVE (UINT64_C(1) << 20) /* do not believe more of an announced length at once */
 
 /* A body of no coding that is known is handed over as it is; one of several of which some are not
@@ -80,10 +81,25 @@ static enum fetch_error collect(struct fetch *f, const char *bytes, size_t len, 
     }
     if (len > max - f->body.len)
         return FETCH_BODY_TOO_LARGE;
+    if (f->body.data && bytes == f->body.data + f->body.len) { /* by fetch_body_place */
+        f->body.len += len;
+        f->body.data[f->body.len] = 0;
+        return FETCH_OK;
+    }
     if (!sbuf_try_reserve(&f->body, len))
         return FETCH_NO_MEMORY;
     sbuf_add(&f->body, bytes, len);
     return FETCH_OK;
+}
+
+char *fetch_body_place(struct fetch *f, uint64_t left, size_t *room)
+{
+    const size_t most = left < PLACE_MOST ? (size_t)left : PLACE_MOST;
+    if (f->request.mode != FETCH_COLLECT || f->request.discards || f->decode ||
+        !sbuf_try_reserve(&f->body, most))
+        return NULL;
+    *room = most;
+    return f->body.data + f->body.len;
 }
 
 /* ---- streamed ---- */

@@ -73,7 +73,7 @@ struct fetch_engine {
     struct spares conns, fetches, blocks;
     struct sbuf bodies[BODY_SPARES];
     struct sbuf out;         /* what a protocol is about to write */
-    char in[ENGINE_IN_SIZE]; /* every read goes here first */
+    char in[ENGINE_IN_SIZE]; /* where reads go, but those of a large body */
 };
 
 struct fetch_origin {
