@@ -2,12 +2,18 @@
 """Bodies that nobody wants (--discard-response-bodies, discard_response_body): received and counted, not kept. And large
 ones that somebody wants, whose memory is used again."""
 
+import random
 import textwrap
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from harness import locustfile, run_katydid, run_script
 
 import echo_server
+
+SIZES = [65536, 131071, 300000, 5_000_000, 17_900_000, 70000, 262144, 262145, 1_048_577, 4_000_000]
 
 PRELUDE = """
 import sys
@@ -105,21 +111,41 @@ def test_a_body_that_is_not_wanted_does_not_grow_the_process(run):
     """)
 
 
-def test_a_large_body_is_whole_in_memory_that_was_used_before(run):
-    run("""
+class Files(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Of some sizes, whose bytes say where they belong, and the address of each, up to its size."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    whole = random.Random(7).randbytes(max(SIZES))
+    for size in SIZES:
+        (folder / str(size)).write_bytes(whole[:size])
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_large_body_is_whole_in_memory_that_was_used_before(files, tmp_path):
+    run_script(tmp_path, PRELUDE + textwrap.dedent(f"""
         import gevent
-        s, f = session(), session(FastHttpSession)
-        sizes = [65536, 131071, 300000, 5_000_000, 17_900_000, 70000, 262144, 262145, 1_048_577, 4_000_000]
-        body = s.get(f"/bytes/{max(sizes)}").content
-        assert len(body) == max(sizes)
+        s, f, sizes = session(), session(FastHttpSession), {SIZES}
+        whole = s.get(f"{{max(sizes)}}").content
+        assert len(whole) == max(sizes)
         for _ in range(2):
-            held = [one.get(f"/bytes/{n}") for one in (s, f) for n in sizes]
+            held = [one.get(f"{{n}}") for one in (s, f) for n in sizes]
             assert [len(r.content) for r in held] == sizes * 2
-            assert all(body.startswith(r.content) for r in held)
-        many = [gevent.spawn(lambda n=n: s.get(f"/bytes/{n}").content) for n in sizes * 3]
+            assert all(whole.startswith(r.content) for r in held)
+        many = [gevent.spawn(lambda n=n: s.get(f"{{n}}").content) for n in sizes * 3]
         gevent.joinall(many, raise_error=True)
-        assert all(body.startswith(g.value) and len(g.value) == n for g, n in zip(many, sizes * 3))
-    """)
+        assert all(whole.startswith(g.value) and len(g.value) == n for g, n in zip(many, sizes * 3))
+    """), files)
 
 
 @pytest.mark.parametrize("option, dropped", [((), 1000), (("--discard-response-bodies",), 0)])
