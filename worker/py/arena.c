@@ -7,7 +7,7 @@
  * large slabs that stay mapped. Of the free chunks, KEEP_WARM keep their pages; the pages of
  * others go back to the kernel. Huge pages are refused: they would make a whole chunk resident
  * where usually one page of it is touched.
- * A user's first chunk is smaller (py_stack.c), and malloc's.
+ * A user's first chunk is smaller (py_stack.c).
  * All other requests (object arenas) go where CPython sends them. Called with the GIL held.
  */
 #include "worker/py/arena.h"
@@ -15,10 +15,16 @@
 #include "common/base/mem.h"
 
 #include <Python.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { CHUNK = 16 * 1024, SLAB = 4 * 1024 * 1024, KEEP_WARM = 2048 };
+enum {
+    CHUNK = 16 * 1024,
+    SLAB = 4 * 1024 * 1024,
+    KEEP_WARM = 2048,
+    SMALL_SLAB = 128 * ARENA_SMALL
+};
 
 static PyObjectArenaAllocator original;
 static struct {
@@ -26,6 +32,7 @@ static struct {
     void **items;     /* free chunks, the latest last */
     size_t count, cap;
 } chunks;
+static void *first_small; /* free ones, each with the next in its first word */
 
 static void *cut_chunk(void)
 {
@@ -55,7 +62,8 @@ static void arena_free(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
     if (size == ARENA_SMALL) {
-        free(ptr);
+        *(void **)ptr = first_small;
+        first_small = ptr;
         return;
     }
     if (size != CHUNK) {
@@ -77,9 +85,26 @@ static void arena_free(void *ctx, void *ptr, size_t size)
     chunks.items[chunks.count++] = ptr;
 }
 
+static bool cut_small(void)
+{
+    char *slab = mmap(NULL, SMALL_SLAB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (slab == MAP_FAILED)
+        return false;
+    for (char *at = slab + SMALL_SLAB - ARENA_SMALL; at >= slab; at -= ARENA_SMALL) {
+        *(void **)(void *)at = first_small;
+        first_small = at;
+    }
+    return true;
+}
+
+/* Not malloc's: between the stacks that greenlet copies there, they would leave holes. */
 void *arena_small_chunk(void)
 {
-    return original.free ? mem_try_realloc(NULL, ARENA_SMALL) : NULL;
+    if (!original.free || (!first_small && !cut_small()))
+        return NULL;
+    void *chunk = first_small;
+    first_small = *(void **)chunk;
+    return chunk;
 }
 
 void arena_install(void)

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { ARENA_SMALL = 1528 }; /* bytes: with malloc's own word 1.5 KiB */
+enum { ARENA_SMALL = 1536 }; /* bytes */
 
 /* Call once, before there are greenlets. */
 void arena_install(void);
