@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* katydid: the one command people type. Options in, exit code out. */
+#include "common/base/addresses.h"
 #include "common/base/log.h"
+#include "master/app/complain.h"
 #include "master/nodes/children.h"
 #include "master/app/custom_options.h"
 #include "master/app/descriptors.h"
@@ -71,6 +73,23 @@ static int check_files(void)
     return EXIT_FILES;
 }
 
+/* Before anything starts: what is wrong with them is wrong with every connection. */
+static int check_sources(const struct options *o)
+{
+    char *why = NULL;
+    if (!o->source_addresses || !*o->source_addresses)
+        return 0;
+    if (o->master && o->processes == 0)
+        return complain("--source-addresses is of workers, and this command starts none: give it "
+                        "to each of them, with --worker");
+    struct addresses *list = addresses_read(o->source_addresses, &why);
+    const bool is_good = list && addresses_try(list, &why);
+    const int code = is_good ? 0 : complain("argument --source-addresses: %s", why);
+    addresses_free(list);
+    free(why);
+    return code;
+}
+
 static int run(const struct options *o, char **argv)
 {
     if (o->help || o->version) {
@@ -91,6 +110,8 @@ static int run(const struct options *o, char **argv)
     int code = check_files();
     if (code == 0)
         code = open_log(o);
+    if (code == 0)
+        code = check_sources(o);
     if (code)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)

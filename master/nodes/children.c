@@ -159,6 +159,8 @@ static void config_json(const struct children *c, const struct child_config *con
     sbuf_add_json_member(out, "refusal", refusal.data);
     sbuf_fini(&refusal);
     sbuf_add_json_member(out, "name", config->o->is_locust ? "locust" : "katydid");
+    if (strcmp(config->role, "script-host") != 0)
+        sbuf_add_json_member(out, "source_addresses", config->o->source_addresses);
     if (config->o->master_max_wait_s >= 0)
         sbuf_addf(out, ",\"master_max_wait\":%.0f", config->o->master_max_wait_s);
     sbuf_addf(out, ",\"options\":%s", config->options_json);

@@ -108,7 +108,16 @@ static void sock_close(struct stream *s)
 
 static const struct stream_ops plain = {sock_read, sock_write, sock_has_pending, sock_close};
 
-int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port)
+/* The port is chosen when the peer is known: there are as many for each peer. */
+static int come_from(int fd, const struct sockaddr_storage *from)
+{
+    const int on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return bind(fd, (const struct sockaddr *)from, sizeof *from) == 0 ? 0 : errno;
+}
+
+int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port,
+                 const struct sockaddr_storage *from)
 {
     union sock_addr addr = *to;
     socklen_t len = sizeof addr.v4;
@@ -124,13 +133,14 @@ int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port)
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); /* without: no stamps, no harm */
-    if (connect(fd, &addr.any, len) != 0 && errno != EINPROGRESS) {
-        const int sys = errno;
+    int sys = from ? come_from(fd, from) : 0;
+    if (sys == 0 && connect(fd, &addr.any, len) != 0 && errno != EINPROGRESS)
+        sys = errno;
+    if (sys != 0)
         close(fd);
-        return sys;
-    }
-    *s = (struct stream){.ops = &plain, .fd = fd};
-    return 0;
+    else
+        *s = (struct stream){.ops = &plain, .fd = fd};
+    return sys;
 }
 
 struct sock_segments sock_segments(const struct stream *s)

@@ -13,8 +13,10 @@ union sock_addr {
 };
 
 /* Starts a connection; *s is a plain stream then, usable once it polls writable and sock_error is
- * 0. Returns 0 or an errno. */
-int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
+ * 0. from: the address of this machine that it comes from; NULL: the system's choice. Returns 0 or
+ * an errno. */
+int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port,
+                 const struct sockaddr_storage *from);
 /* The same to the Unix socket of that path, at once; EAGAIN: its listener's queue is full, and
  * nobody tells when it is not. */
 int sock_connect_path(struct stream *s, const char *path);

@@ -89,6 +89,7 @@ struct fetch_pool_config {
         ping_ms; /* without a word of the server: asks whether it is there. 0 = never; HTTP/2 */
     uint32_t ping_wait_ms; /* for a word then, or the connection is lost; 0 = as long as ping_ms */
     bool pings_busy_only;  /* only while there are exchanges on it */
+    bool is_of_many;       /* users: each connection comes from the next source address */
 };
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config c);
 void fetch_pool_close_idle(struct fetch_pool *p);

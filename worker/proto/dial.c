@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/addresses.h"
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "worker/net/sock.h"
@@ -21,6 +22,8 @@
 /* A Unix socket whose listener has a full queue tells nobody when there is room. */
 #define FULL_WAIT_US 1000
 #define FULL_MOST_NS UINT64_C(60000000000)
+
+#define NO_SOURCE EPFNOSUPPORT /* none of the system's own: errors.py of pylib has its words */
 
 enum dial_step {
     DIAL_RESOLVE,
@@ -188,6 +191,20 @@ static void connected(struct conn *c)
         secure(c);
 }
 
+/* As sock_connect; NO_SOURCE: there is no address to come from of the family of that one. */
+static int start(struct conn *c, const union sock_addr *to, uint16_t port)
+{
+    struct fetch_engine *e = engine_of(c);
+    const struct fetch_pool *p = c->lane->pool;
+    struct sockaddr_storage from;
+    if (!e->sources)
+        return sock_connect(&c->stream, to, port, NULL);
+    const uint32_t n = p->config.is_of_many ? e->next_source++ : p->source;
+    if (!addresses_at(e->sources, to->any.sa_family, n, &from))
+        return NO_SOURCE;
+    return sock_connect(&c->stream, to, port, &from);
+}
+
 static void connect_next(struct conn *c)
 {
     struct dial *d = c->dial;
@@ -195,7 +212,7 @@ static void connect_next(struct conn *c)
     const uint16_t port = o->proxy_host ? o->proxy_port : o->port;
     d->step = DIAL_CONNECT;
     while (d->next_addr < d->query.count) {
-        d->last_errno = sock_connect(&c->stream, &d->query.addrs[d->next_addr++], port);
+        d->last_errno = start(c, &d->query.addrs[d->next_addr++], port);
         if (d->last_errno == 0) {
             conn_watch(c, EV_WRITE);
             return;

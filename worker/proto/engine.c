@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/addresses.h"
 #include "common/base/mem.h"
 #include "worker/net/tls.h"
+#include "worker/proto/sources.h"
 
 #define SPARE_LEAST (UINT64_C(128) << 10)
 #define SPARE_MOST (UINT64_C(17) << 20) /* what a body of 8 to 16 MiB grows to */
@@ -72,6 +74,14 @@ struct fetch_engine *fetch_engine_new(struct event_base *base, const struct prot
     return e;
 }
 
+void fetch_engine_set_sources(struct fetch_engine *e, struct addresses *sources, uint32_t first)
+{
+    HANDLE_IS(e, ENGINE_TAG);
+    addresses_free(e->sources);
+    e->sources = sources;
+    e->next_source = first;
+}
+
 void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits)
 {
     HANDLE_IS(e, ENGINE_TAG);
@@ -93,6 +103,7 @@ void fetch_engine_free(struct fetch_engine *e)
         return;
     HANDLE_IS(e, ENGINE_TAG);
     event_free(e->kick);
+    addresses_free(e->sources);
     for (size_t i = 0; i < e->origins.cap; i++)
         origin_free(e->origins.slots[i].value);
     map_fini(&e->origins);

@@ -38,6 +38,7 @@
     (64u * 1024) /* decoded bytes of a streamed body that may wait for the reader                  \
                   */
 
+struct addresses;
 struct dial;
 struct decode;
 struct tls;
@@ -67,6 +68,8 @@ struct fetch_engine {
     struct deadlines *deadlines;
     struct map origins, lanes; /* lanes by pool and origin */
     struct fetch_limits limits;
+    struct addresses *sources; /* owned; NULL: the system's choice */
+    uint32_t next_source;
     struct fetch_counters counters;
     struct event *kick; /* runs the lanes below in the next turn of the loop */
     struct lane *kicked;
@@ -95,6 +98,7 @@ struct fetch_pool {
     unsigned lane_count; /* here, for a user often has a pool of its own: no hole */
     struct fetch_engine *engine;
     struct fetch_pool_config config;
+    uint32_t source;                /* of all of its connections, unless it is several users' */
     struct lane *lanes, *last_lane; /* used last first */
 };
 

@@ -29,6 +29,7 @@ struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_conf
     HANDLE_MADE(p, POOL_TAG);
     p->engine = e;
     p->config = config;
+    p->source = e->next_source++;
     return p;
 }
 

@@ -5,9 +5,13 @@
  * classes named in GLUE_NAMES. Until then sessions cannot be made.
  */
 #include "worker/py/py_client.h"
+#include "common/base/addresses.h"
+#include "worker/proto/sources.h"
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_record.h"
 #include "worker/py/py_series.h"
+
+#include <stdlib.h>
 
 PyObject *client_hold;
 
@@ -48,6 +52,24 @@ static PyObject *is_loop_thread(PyObject *module, PyObject *unused)
     return PyBool_FromLong(hub_base() && site_is_loop_thread());
 }
 
+static PyObject *source_addresses(PyObject *self, PyObject *args)
+{
+    const char *text;
+    unsigned first;
+    char *why = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "sI", &text, &first) || !site_engine())
+        return NULL;
+    struct addresses *list = addresses_read(text, &why);
+    if (!list) {
+        PyErr_SetString(PyExc_ValueError, why);
+        free(why);
+        return NULL;
+    }
+    fetch_engine_set_sources(site_engine(), list, first);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"bind_client", bind_client, METH_O, "Binds the Python half of the HTTP clients."},
     {"exchange", (PyCFunction)(void (*)(void))exchange_call, METH_VARARGS | METH_KEYWORDS,
@@ -58,6 +80,9 @@ static PyMethodDef functions[] = {
      "None: no more."},
     {"discard_bodies", exchange_discard_bodies, METH_O,
      "discard_bodies(whether): of requests that do not say so themselves."},
+    {"source_addresses", source_addresses, METH_VARARGS,
+     "source_addresses(list, first): the addresses connections come from; the next pool has that "
+     "number."},
     {"client_counters", client_counters, METH_NOARGS, "Connection counters of this process."},
     {NULL, NULL, 0, NULL},
 };

@@ -41,7 +41,8 @@ static PyObject *pool_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->config = (struct fetch_pool_config){.max_idle_per_origin = idle,
                                                   .max_per_origin = most,
                                                   .max_shared = most ? most : idle,
-                                                  .ping_ms = call_milliseconds(ping)};
+                                                  .ping_ms = call_milliseconds(ping),
+                                                  .is_of_many = true};
     return (PyObject *)self;
 }
 

@@ -110,7 +110,7 @@ GROUPS = (
 )
 
 # of the command katydid alone: those that may stand in configuration files
-OURS = ('scenario', 'scenarios', 'scenario-only', 'from-stage', 'rate', 'rate-ramp', 'stages', 'iterations', 'ips', 'seed', 'http2', 'discard-response-bodies', 'fresh-user', 'reassign', 'worker-weights', 'web-token', 'audit-log', 'keys', 'insecure', 'join', 'master-max-wait', 'series-tags', 'timeline-memory', 'html-samples', 'html-logs', 'out', 'trace', 'out-required', 'test-id', 'timescale', 'pghost', 'pgport', 'pguser', 'pgpassword', 'pgdatabase', 'test-env', 'test-version', 'description', 'override-plan-name', 'grafana-url', 'threshold', 'thresholds', 'fail-on-invalid', 'check-rps', 'check-fail-ratio', 'check-avg-response-time', 'setup-timeout', 'teardown-timeout', 'no-setup', 'no-teardown', 'k6-names', 'junit', 'junit-checks', 'jtl', 'summary', 'k6-summary', 'metrics-file', 'markdown', 'metrics-buckets', 'github', 'history', 'no-history', 'history-keep', 'history-days', 'history-mb', 'no-git', 'tag', 'baseline', 'gate', 'repeat', 'note')
+OURS = ('scenario', 'scenarios', 'scenario-only', 'from-stage', 'rate', 'rate-ramp', 'stages', 'iterations', 'ips', 'seed', 'http2', 'discard-response-bodies', 'source-addresses', 'fresh-user', 'reassign', 'worker-weights', 'web-token', 'audit-log', 'keys', 'insecure', 'join', 'master-max-wait', 'series-tags', 'timeline-memory', 'html-samples', 'html-logs', 'out', 'trace', 'out-required', 'test-id', 'timescale', 'pghost', 'pgport', 'pguser', 'pgpassword', 'pgdatabase', 'test-env', 'test-version', 'description', 'override-plan-name', 'grafana-url', 'threshold', 'thresholds', 'fail-on-invalid', 'check-rps', 'check-fail-ratio', 'check-avg-response-time', 'setup-timeout', 'teardown-timeout', 'no-setup', 'no-teardown', 'k6-names', 'junit', 'junit-checks', 'jtl', 'summary', 'k6-summary', 'metrics-file', 'markdown', 'metrics-buckets', 'github', 'history', 'no-history', 'history-keep', 'history-days', 'history-mb', 'no-git', 'tag', 'baseline', 'gate', 'repeat', 'note')
 # and of all of them the forms, and whether a value follows
 OUR_FORMS = (
     (('--scenario',), True),
@@ -125,6 +125,7 @@ OUR_FORMS = (
     (('--seed',), True),
     (('--http2',), True),
     (('--discard-response-bodies',), False),
+    (('--source-addresses',), True),
     (('--fresh-user',), False),
     (('--reassign',), False),
     (('--worker-weights',), True),

@@ -18,6 +18,7 @@ import signal
 import sys
 import traceback
 
+import _katydid
 import gevent
 
 import locust
@@ -175,6 +176,8 @@ def _run(config):
     parsed, custom = argument_parser.parse_custom(
         options, config.get("extra_args") or [], config.get("settings") or [],
         config.get("name") or "katydid", config.get("own_args") or [])
+    if config.get("source_addresses"):
+        _katydid.source_addresses(config["source_addresses"], int.from_bytes(os.urandom(4), "big"))
     if parsed.otel:
         opentelemetry.setup_opentelemetry(parsed.locustfile, parsed.profile)
     if config.get("list") == "users":

@@ -26,7 +26,7 @@ static struct rig start(void)
     assert_int_equal(bind(listener, &here.any, len), 0);
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(getsockname(listener, &here.any, &len), 0);
-    assert_int_equal(sock_connect(&rig.ours, &here, ntohs(here.v4.sin_port)), 0);
+    assert_int_equal(sock_connect(&rig.ours, &here, ntohs(here.v4.sin_port), NULL), 0);
     rig.theirs = accept(listener, NULL, NULL);
     close(listener);
     rig.ours.acks_late = true;

@@ -3,6 +3,7 @@
 socket module give them. The statistics name the innermost cause, as Locust does.
 """
 
+import errno
 import http.client
 import os
 import socket
@@ -48,6 +49,8 @@ def _os_error(number):
 
 def connect_error(url, number):
     """Of a Unix socket it says which."""
+    if number == errno.EPFNOSUPPORT:  # of worker/proto/dial.c
+        return OSError(number, "None of --source-addresses is of the target's kind (IPv4, IPv6)")
     return OSError(number, f"{os.strerror(number)}: {socket_path(url)}") if is_unix(url) else _os_error(number)
 
 
