@@ -41,6 +41,7 @@ __attribute__((visibility("default"), used)) const char *__tsan_default_suppress
 #define QUEUE_MESSAGES 10000 /* per peer, outgoing, then LINK_FULL; incoming ones of a worker */
 #define UNREAD_MESSAGES 32   /* per worker, at a master; then the worker's queue grows */
 #define MAX_MESSAGE (INT64_C(64) << 20)
+#define BACKLOG 4096      /* connections that wait to be taken: all of a cluster may come at once */
 #define MAX_LINKS 49152   /* a worker's link has three sockets */
 #define SKIPPED_FRAMES 64 /* at a time */
 #define SILENCE_MS 10000  /* then a connection counts as dead */
@@ -108,6 +109,7 @@ static void set_common(void *socket)
     set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 30);
     set_int(socket, ZMQ_HANDSHAKE_IVL, 10000);
     set_int(socket, ZMQ_LINGER, 0);
+    set_int(socket, ZMQ_BACKLOG, BACKLOG);
 }
 
 /* The host of "tcp://host:port", without brackets; malloced. NULL when it is not a tcp endpoint. */
