@@ -11,6 +11,8 @@ import argparse
 import os
 import platform
 import re
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -274,6 +276,34 @@ def bench_master(options):
                 used = lab.get_json(page + "/api/v1/live")["timeline"]["bytes"]
                 table.row(f"{limit} MB", 5 + 10 * (n + 1), f"{share:.1%}", f"{zmq:.1%}", f"{lab.rss_bytes(master.pid) / 1e6:.1f}", f"{used / 1e6:.1f}", "≤ 20 %",
                           verdict(share, 0.20))
+
+    bench_thousand(options)
+
+
+def bench_thousand(options, workers=1000, windows=6):
+    """Without and with keys in turn, as the machine is another one from minute to minute."""
+    table = Table(f"Master with {workers:,} simulated workers × 100 endpoints × 1 report/s", "link", "all joined after s", "share of a core, windows of 10 s", "median", "of that ZeroMQ's thread",
+                  "resident MB, first–last window", "× without keys", "budget", "")
+    shares = {"plain": [], "CURVE": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for n in range(2):
+            for link, seen in shares.items():
+                with master_and_workers(workers, 100, 25 + 10 * windows, keys=f"{folder}/{n}.keys" if link == "CURVE" else None) as (master, page):
+                    time.sleep(5)
+                    zmq0, begin, sizes, own = messaging_cpu(master.pid), time.monotonic(), [], []
+                    for _ in range(windows):
+                        cpu0, t0 = own_cpu(master.pid), time.monotonic()
+                        time.sleep(10)
+                        own.append((own_cpu(master.pid) - cpu0) / (time.monotonic() - t0))
+                        sizes.append(lab.rss_bytes(master.pid) / 1e6)
+                    zmq = (messaging_cpu(master.pid) - zmq0) / (time.monotonic() - begin)
+                seen += own
+                median = statistics.median(own)
+                ratio = statistics.median(shares["CURVE"]) / statistics.median(shares["plain"]) if link == "CURVE" else 1
+                budget = ("≤ 15 %, ≤ 1.25 ×, joined ≤ 5 s", verdict(max(median / 0.15, ratio / 1.25, master.joined_s / 5), 1)) if link == "CURVE" else (
+                    "≤ 12 %, ≤ 120 MB", verdict(max(median / 0.12, sizes[-1] / 120), 1))
+                table.row(link, f"{master.joined_s:.1f}", " ".join(f"{share:.1%}" for share in own), f"{median:.1%}", f"{zmq:.1%}", f"{sizes[0]:.0f}–{sizes[-1]:.0f}",
+                          "" if link == "plain" else f"{ratio:.2f}", *budget)
 
 
 def percentiles_of(text, name="Aggregated"):

@@ -28,17 +28,28 @@ def own_cpu(pid):
     return (int(fields[11]) + int(fields[12])) / lab.TICK
 
 
+def join_key(keys):
+    """What stands behind a worker's endpoint, of a file of new keys."""
+    subprocess.run([KATYDID, "keys", "new", keys], check=True, capture_output=True)
+    line = subprocess.run([KATYDID, "keys", "join", keys, "host"], check=True, capture_output=True, text=True).stdout
+    return "#" + line.strip().split("#", 1)[1]
+
+
 @contextmanager
-def master_and_workers(workers, endpoints, seconds, *more):
-    """A master under made-up reports; (its process, the address of its page)."""
+def master_and_workers(workers, endpoints, seconds, *more, keys=None):
+    """A master under made-up reports; (its process, the address of its page). keys: a path for the file of new ones. master.joined_s: until all were there."""
     port, web = lab.free_port(), lab.free_port()
+    key = join_key(keys) if keys else ""
+    more = (*more, "--keys", keys) if keys else more
     with Process([KATYDID, "-f", FILES / "waiting.py", "-H", "http://127.0.0.1:9", "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
                   "--web-port", web, *more], prefix=["taskset", "-c", "0"]) as master:
         master.wait_line("Starting web interface", 60)
-        with Process([KATYDID.parent / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}", "--workers", workers, "--endpoints", endpoints,
+        begin = time.monotonic()
+        with Process([KATYDID.parent / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}{key}", "--workers", workers, "--endpoints", endpoints,
                       "--seconds", seconds], prefix=["taskset", "-c", "1"]):
             page = f"http://127.0.0.1:{web}"
-            wait_for(lambda: lab.get_json(page + "/worker-count")["worker_count"] == workers, f"{workers} workers")
+            wait_for(lambda: lab.get_json(page + "/worker-count")["worker_count"] == workers, f"{workers} workers", 60)
+            master.joined_s = time.monotonic() - begin
             urllib.request.urlopen(page + "/swarm", f"user_count={workers}&spawn_rate={workers}".encode(), timeout=10).close()
             yield master, page
 
