@@ -9,6 +9,7 @@
  * end its sending before it has its answer. */
 #include "master/web/front.h"
 
+#include "common/base/clk.h"
 #include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -46,6 +47,8 @@ struct connection {
     struct event *deadline;             /* of the arrival of the request */
     struct front_head head;
     bool has_head, is_continued;
+    bool is_stalled;       /* its answer waits in civetweb, for the client to take what is here */
+    uint64_t moved_ns;     /* when the client last took, or sent, something */
     long long upload_left; /* of a body that is passed on as it comes */
     size_t held;           /* bytes of the answer that the client has not taken */
     int fd;                /* the bare socket; -1 once client owns it */
@@ -67,7 +70,7 @@ struct front {
     struct sockaddr_in inner;
     char secret[64];
     struct connection *links, *oldest;
-    unsigned count, uploads;
+    unsigned count, uploads, stalled;
     size_t held; /* of all links */
     bool is_stopping;
     pthread_t thread;
@@ -98,6 +101,7 @@ static void link_free(struct connection *l)
         f->oldest = l->before;
     f->count--;
     f->uploads -= l->upload_left > 0;
+    f->stalled -= l->is_stalled;
     f->held -= l->held;
     free(l);
     if (f->is_stopping && f->links == NULL)
@@ -143,6 +147,42 @@ static size_t room_for(const struct connection *l, const struct bufferevent *to)
     return is_answer && l->front->held < FRONT_HELD_MAX ? FRONT_ANSWER_MAX : LINK_BYTES_MAX;
 }
 
+static void note_stalled(struct connection *l, bool is_stalled)
+{
+    if (l->head.is_upgrade || l->is_stalled == is_stalled)
+        return;
+    l->front->stalled += is_stalled ? 1 : -1;
+    l->is_stalled = is_stalled;
+}
+
+static bool is_uploading(const struct connection *l)
+{
+    return l->upload_left > 0 && clk_mono_ns() - l->moved_ns > FRONT_PAUSE_MS * UINT64_C(1000000);
+}
+
+static bool is_stalling(const struct connection *l)
+{
+    return l->is_stalled;
+}
+
+/* Of those that `fits`, the one that moved nothing for longest; NULL none. */
+static struct connection *slowest(const struct front *f, bool (*fits)(const struct connection *l))
+{
+    struct connection *found = NULL;
+    for (struct connection *l = f->links; l != NULL; l = l->next)
+        if (fits(l) && (found == NULL || l->moved_ns < found->moved_ns))
+            found = l;
+    return found;
+}
+
+static void on_taken(struct evbuffer *out, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct connection *l = arg;
+    (void)out;
+    if (info->n_deleted > 0)
+        l->moved_ns = clk_mono_ns();
+}
+
 /* What one side sent goes to the other; too much on the way stops the reading. */
 static void on_read(struct bufferevent *side, void *arg)
 {
@@ -151,12 +191,20 @@ static void on_read(struct bufferevent *side, void *arg)
     if (to == NULL)
         return;
     struct evbuffer *in = bufferevent_get_input(side);
-    if (side == l->client)
+    if (side == l->client) {
+        l->moved_ns = clk_mono_ns();
         note_upload(l, evbuffer_get_length(in));
+    }
     bufferevent_write_buffer(to, in);
     note_held(l);
-    if (waiting(to) > room_for(l, to))
-        bufferevent_disable(side, EV_READ);
+    if (waiting(to) <= room_for(l, to))
+        return;
+    bufferevent_disable(side, EV_READ);
+    if (side != l->inner)
+        return;
+    note_stalled(l, true);
+    if (l->front->stalled > FRONT_STALLED_MAX)
+        link_free(slowest(l->front, is_stalling));
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -215,6 +263,8 @@ static void on_written(struct bufferevent *side, void *arg)
         return;
     }
     struct bufferevent *from = other(l, side);
+    if (side == l->client)
+        note_stalled(l, false);
     if (from != NULL)
         bufferevent_enable(from, EV_READ);
 }
@@ -237,6 +287,7 @@ static void on_side_event(struct bufferevent *side, short what, void *arg)
     }
     bufferevent_write_buffer(to, bufferevent_get_input(side));
     note_held(l);
+    note_stalled(l, false);
     l->is_ending = true;
     bufferevent_disable(side, EV_READ | EV_WRITE);
     bufferevent_disable(to, EV_READ);
@@ -268,6 +319,8 @@ static bool open_inner(struct connection *l)
         return false;
     bufferevent_setcb(l->inner, on_read, on_written, on_side_event, l);
     bufferevent_setcb(l->client, on_read, on_written, on_side_event, l);
+    l->moved_ns = clk_mono_ns();
+    evbuffer_add_cb(bufferevent_get_output(l->client), on_taken, l);
     bufferevent_setwatermark(l->client, EV_READ, 0, LINK_BYTES_MAX);
     bufferevent_setwatermark(l->inner, EV_READ, 0, LINK_BYTES_MAX);
     return true;
@@ -298,6 +351,11 @@ static void pass_on(struct connection *l)
     event_free(l->deadline);
     l->deadline = NULL;
     long long left = upload_left(l, (long long)evbuffer_get_length(in));
+    if (left > 0 && f->uploads >= FRONT_UPLOADS_MAX) {
+        struct connection *idle = slowest(f, is_uploading);
+        if (idle != NULL)
+            link_free(idle);
+    }
     if (left > 0 && f->uploads >= FRONT_UPLOADS_MAX) {
         refuse(l, "503 Service Unavailable", "Too many uploads at once; try again in a moment.\n");
         return;

@@ -12,10 +12,12 @@
  * Bounded: FRONT_CONNECTIONS_MAX connections; when one more comes, the oldest that has not asked
  * yet, or does not take its answer, has to go. FRONT_ARRIVAL_S for handshake, head and body
  * together. Bodies above FRONT_BODY_MAX are passed on as they come, FRONT_UPLOADS_MAX at a time,
- * and may not pause longer than FRONT_ARRIVAL_S. Answers are taken from civetweb as fast as it
- * makes them, up to FRONT_ANSWER_MAX of each and FRONT_HELD_MAX of all; who takes nothing of his
- * for FRONT_STALL_S is cut off. FRONT_IDLE_S without a byte either way.
- * Who speaks plain HTTP to the TLS port is told so.
+ * and may not pause longer than FRONT_ARRIVAL_S, nor than FRONT_PAUSE_MS where another waits for
+ * its turn. Answers are taken from civetweb as fast as it makes them, up to FRONT_ANSWER_MAX of
+ * each and FRONT_HELD_MAX of all; who takes nothing of his for FRONT_STALL_S is cut off. An answer
+ * that is larger holds a thread of civetweb while its client is slow: of more than
+ * FRONT_STALLED_MAX such, the one that took nothing for longest has to go. FRONT_IDLE_S without a
+ * byte either way. Who speaks plain HTTP to the TLS port is told so.
  */
 #include <stdbool.h>
 
@@ -23,7 +25,9 @@
 #define FRONT_ARRIVAL_S 10
 #define FRONT_BODY_MAX 81920
 #define FRONT_UPLOADS_MAX 16
-#define FRONT_ANSWER_MAX (8u << 20)
+#define FRONT_STALLED_MAX 16
+#define FRONT_PAUSE_MS 500
+#define FRONT_ANSWER_MAX (2u << 20)
 #define FRONT_HELD_MAX (64u << 20)
 #define FRONT_STALL_S 20
 #define FRONT_IDLE_S 310

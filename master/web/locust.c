@@ -11,14 +11,15 @@
 #include "master/web/request.h"
 
 #include <civetweb.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STOP_TIMEOUT_S 30
-#define HISTORY_FILE_MAX (256u << 20) /* bytes of a history file that are sent */
 
 /* -- /swarm -- */
 
@@ -330,37 +331,27 @@ static int get_exceptions_csv(struct request *r)
     return answer_csv(r, DOCUMENT_EXCEPTIONS_CSV, "_exceptions.csv");
 }
 
-static bool read_file(const char *path, size_t most, struct sbuf *out)
-{
-    char piece[16384];
-    FILE *f = fopen(path, "rbe");
-    if (f == NULL)
-        return false;
-    for (size_t n = 1; n > 0 && out->len < most;) {
-        n = fread(piece, 1, sizeof piece, f);
-        sbuf_add(out, piece, n);
-    }
-    fclose(f);
-    return true;
-}
-
 /* Here and not by the main thread: a slow disk delays who asks, and not the run. */
 static int get_history_csv(struct request *r)
 {
-    struct sbuf out = {0};
+    struct sbuf name = {0};
     struct view *v = request_view(r);
     if (v == NULL)
         return 503;
     int status;
+    const int fd = v->history_file[0] != '\0' ? open(v->history_file, O_RDONLY | O_CLOEXEC) : -1;
+    compat_file_name(v, "_requests_full_history.csv", &name);
     if (v->history_file[0] == '\0')
         status = reply_text(r->conn, 404,
                             "Error: Server was not started with option to generate full history.");
-    else if (!read_file(v->history_file, HISTORY_FILE_MAX, &out))
+    else if (fd < 0)
         status = reply_text(r->conn, 500, "Error: The history file cannot be read.");
     else
-        status = send_csv(r, v, "_requests_full_history.csv", &out);
+        status = reply_file(r->conn, "text/csv", name.data, fd);
+    if (fd >= 0)
+        close(fd);
     view_unref(v);
-    sbuf_fini(&out);
+    sbuf_fini(&name);
     return status;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #define ZLIB_CONST /* zlib only reads its input: let the type say so */
 #include <zlib.h>
 
@@ -227,6 +229,29 @@ int reply_download(struct mg_connection *conn, const char *type, const char *fil
     char extra[400];
     snprintf(extra, sizeof extra, "Content-Disposition: attachment;filename=%s\r\n", file);
     return send_text(conn, 200, type, extra, body->data, body->len);
+}
+
+int reply_file(struct mg_connection *conn, const char *type, const char *file, int fd)
+{
+    char piece[65536];
+    struct stat s;
+    struct sbuf head = {0};
+    size_t left = fstat(fd, &s) == 0 ? (size_t)s.st_size : 0;
+    sbuf_addf(&head,
+              "HTTP/1.1 200 OK\r\n%s%sConnection: close\r\nContent-Type: %s\r\n"
+              "Cache-Control: no-store\r\nContent-Length: %zu\r\n"
+              "Content-Disposition: attachment;filename=%s\r\n\r\n",
+              PAGE_POLICY, SECURITY_HEADERS, type, left, file);
+    bool is_taken = mg_write(conn, head.data, head.len) > 0 && !is_head(conn);
+    sbuf_fini(&head);
+    while (is_taken && left > 0) {
+        const ssize_t n = read(fd, piece, left < sizeof piece ? left : sizeof piece);
+        if (n <= 0) /* cut off, so that the length says so */
+            break;
+        is_taken = mg_write(conn, piece, (size_t)n) > 0;
+        left -= (size_t)n;
+    }
+    return 200;
 }
 
 /* A report brings its own policy, by hashes; in the browser it may run its script, but is of no

@@ -38,6 +38,8 @@ int reply_found(struct mg_connection *conn, const char *location);    /* 302 */
 int reply_see_other(struct mg_connection *conn, const char *location, const char *headers);
 int reply_download(struct mg_connection *conn, const char *type, const char *file,
                    const struct sbuf *body);
+/* As much of the file as there is now, in pieces. */
+int reply_file(struct mg_connection *conn, const char *type, const char *file, int fd);
 /* The report file: shown, or to be kept as `file` if that is not NULL. */
 int reply_html_report(struct mg_connection *conn, const char *file, const struct sbuf *body);
 int reply_asset(struct mg_connection *conn, const struct asset *asset);
