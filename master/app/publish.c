@@ -123,6 +123,7 @@ void publish_view(struct master *m)
         .scenario_count = plans_are_of_all(&m->plans) ? 0 : m->plans.list.count,
         .plan_count = m->plans.list.count,
         .is_distributed = !m->nodes.is_local,
+        .stock_port = m->has_keys ? m->o->allow_stock : 0,
         .is_setting_up = m->machine.is_setting_up,
         .is_tearing_down = m->machine.is_tearing_down,
         .history_file = m->history_file,

@@ -113,6 +113,7 @@ struct view {
     double spawn_rate;
     double next_users, next_rate; /* what a start without its own begins with; negative: unknown */
     uint64_t log_errors;          /* lines of ERROR and worse so far */
+    int stock_port;               /* for workers without keys (--allow-stock); 0 none */
     bool has_shape;               /* a LoadTestShape decides about the users */
     size_t scenario_count;        /* that decide about the users */
     size_t plan_count;            /* ... and those that are about all users */

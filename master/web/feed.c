@@ -200,6 +200,8 @@ void feed_hello(const struct view *v, struct sbuf *out)
     sbuf_adds(out, "{\"type\":\"hello\",\"protocol\":1");
     add_key_text(out, "version", v->version);
     add_key_text(out, "locustfile", v->locustfile);
+    if (v->stock_port != 0)
+        sbuf_addf(out, ",\"stock_port\":%d", v->stock_port);
     add_state(out, v);
     sbuf_addf(out, ",\"columns\":{\"row\":%s,\"point\":%s,\"worker\":%s}}", feed_row_columns,
               POINT_COLUMNS, WORKER_COLUMNS);

@@ -1,5 +1,6 @@
 """Clusters with keys (docs/security.md): who comes in, who does not, and what is seen on the wire."""
 
+import urllib.request
 import contextlib
 import json
 import os
@@ -227,6 +228,15 @@ def test_stock_workers_join_by_a_port_of_their_own(keys):
                 assert lead.wait() == 0, lead.describe()
             assert_counts(lead, shop)
             assert f"Port {plain} is open to workers without a key" in lead.stderr
+
+
+def test_the_page_is_told_of_the_port_without_keys(keys):
+    for more, told in (["--allow-stock", (plain := free_port())], plain), ([], None):
+        web = free_port()
+        with locustfile(SHOPPER) as path, Process([KATYDID, "-f", path, "--master", "--master-bind-port", free_port(), "--web-port", web, "--keys", keys, *more]) as lead:
+            lead.wait_line("Starting web interface")
+            with urllib.request.urlopen(f"http://127.0.0.1:{web}/api/v1/state", timeout=60) as answer:
+                assert json.load(answer).get("stock_port") == told
 
 
 def test_the_key_is_in_no_list_of_processes(keys):

@@ -68,6 +68,8 @@ export interface Hello extends RunFields {
   protocol: number;
   version: string;
   locustfile: string;
+  /** Where workers join without keys, in clear; absent: nowhere. */
+  stock_port?: number;
 }
 
 export interface Tick extends RunFields {

@@ -48,6 +48,9 @@ export function WorkersScreen(): JSX.Element {
           <p class="empty">{asked.error.value === "" ? "Loading…" : <>{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></>}</p>
         ) : workers.length === 0 ? <Nobody /> : <NowTable workers={shown} />}
       </section>
+      {CAN_COMMAND && store.hello.value?.stock_port ? (
+        <p class="note" id="stock-port"><strong>Port {store.hello.value.stock_port} asks for no keys</strong> (<code>--allow-stock</code>, for workers of Locust and boomer): what is said there is in clear, and whoever reaches it may read the locustfile and its options, join, report what he likes and stop the test. Let only those machines reach it.</p>
+      ) : null}
       <Courses />
       <Classes />
     </>
