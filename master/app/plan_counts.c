@@ -115,6 +115,19 @@ void plans_count_dealt(struct master *m, const char *id, const struct stripe *sh
     }
 }
 
+bool plans_count_away(struct master *m, const char *id, uint64_t *away)
+{
+    struct plans *p = &m->plans;
+    const struct ledger_part *parts = ledger_of(&p->ledger, id, false);
+    bool was_away = false;
+    for (size_t i = 0; i < p->list.count; i++) {
+        const bool has_none = parts && scenario_is_open(p->list.all[i]) && !parts[i].stripe.stride;
+        away[i] = has_none ? parts[i].stripe.from : UINT64_MAX;
+        was_away |= has_none;
+    }
+    return was_away;
+}
+
 static bool is_line_of(const char *lines, const char *id)
 {
     const size_t len = strlen(id);

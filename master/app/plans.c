@@ -225,6 +225,7 @@ static bool send_shares(struct master *m, const uint64_t *from, bool is_first)
     const struct plans *p = &m->plans;
     const double now = master_now().mono;
     struct stripe *shares = mem_zalloc(p->list.count * sizeof *shares);
+    uint64_t *away = mem_zalloc(p->list.count * sizeof *away);
     char *rest = NULL, *ids = mem_strdup(p->dealt_to);
     size_t n = 0;
     const struct scenarios_begin begin = {now - p->begun_at, p->begun_at, clk_machine()};
@@ -233,12 +234,15 @@ static bool send_shares(struct master *m, const uint64_t *from, bool is_first)
         struct sbuf out = {0};
         for (size_t i = 0; i < p->list.count; i++)
             shares[i] = share_of(p->list.all[i], p->parts[n], from[i]);
-        const struct scenarios_dealt dealt = {shares, p->list.count, p->pieces, p->piece_count};
+        const bool was_away = plans_count_away(m, id, away);
+        const struct scenarios_dealt dealt = {shares, p->list.count, was_away ? away : NULL,
+                                              p->pieces, p->piece_count};
         proto_scenarios(&out, id, m->machine.run.id, p->given ? p->texts : NULL, &begin, &dealt);
         is_sent &= outbox_bytes(&m->nodes, id, &out);
         plans_count_dealt(m, id, shares, is_first);
     }
     free(shares);
+    free(away);
     free(ids);
     if (n && is_sent)
         plans_count_pieces_dealt(&m->plans);

@@ -103,6 +103,9 @@ void plans_count_begin(struct plans *p);
 void plans_count_fini(struct plans *p);
 void plans_count_dealt(struct master *m, const char *id, const struct stripe *shares,
                        bool is_first);
+/* away[i]: since which arrival of scenario i, until it is dealt a share again, the worker had none;
+ * UINT64_MAX: it was not away. Whether it was. */
+bool plans_count_away(struct master *m, const char *id, uint64_t *away);
 void plans_count_left(struct master *m, const char *before, const char *now, const uint64_t *from);
 void plans_count_pieces_dealt(struct plans *p); /* to all that have shares */
 /* What workers that left gave back of so many iterations is of those that have shares. */

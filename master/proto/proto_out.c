@@ -290,17 +290,28 @@ static void put_pieces(msgpack_packer *pk, const struct scenarios_dealt *dealt)
     }
 }
 
+static void put_away(msgpack_packer *pk, const struct scenarios_dealt *dealt)
+{
+    put(pk, "away");
+    msgpack_pack_array(pk, dealt->count);
+    for (size_t i = 0; i < dealt->count; i++)
+        dealt->away[i] == UINT64_MAX ? msgpack_pack_nil(pk)
+                                     : msgpack_pack_uint64(pk, dealt->away[i]);
+}
+
 void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *const *texts,
                      const struct scenarios_begin *begin_of, const struct scenarios_dealt *dealt)
 {
     msgpack_packer pk = begin(out, "katydid_scenarios");
-    msgpack_pack_map(&pk, 5 + (texts != NULL) + (dealt->piece_count > 0));
+    msgpack_pack_map(&pk, 5 + (texts != NULL) + (dealt->piece_count > 0) + (dealt->away != NULL));
     put(&pk, "run");
     put(&pk, run);
     if (texts)
         put_list(&pk, "scenarios", texts);
     if (dealt->piece_count)
         put_pieces(&pk, dealt);
+    if (dealt->away)
+        put_away(&pk, dealt);
     put(&pk, "elapsed");
     msgpack_pack_double(&pk, begin_of->elapsed_s);
     put(&pk, "began");

@@ -59,6 +59,9 @@ struct scenarios_begin {
 struct scenarios_dealt {
     const struct stripe *shares; /* by scenario: which arrivals are the worker's */
     size_t count;
+    /* ... or NULL: since which index, until that share begins, none was; UINT64_MAX: it was not
+     * away. */
+    const uint64_t *away;
     const struct ledger_piece *pieces; /* ... and of each of these its share */
     size_t piece_count;
 };

@@ -9,7 +9,7 @@ import sys
 
 import faulty
 import pytest
-from cluster import Account, Cluster
+from cluster import FILE, Account, Cluster
 from courier import Courier
 from harness import ROOT, locustfile, run_katydid, signal, wait_for
 
@@ -55,6 +55,26 @@ def test_an_order_that_is_lost_on_the_way_is_sent_again():
         courier.is_deaf = False
         wait_for(c.is_right, "users of both")
         assert_whole(c)
+
+
+ARRIVALS, RATE = 2000, 200
+
+
+def test_arrivals_that_a_worker_and_its_heir_started_are_told_as_repeated():
+    """One that is not heard goes on until it notices; the master gives its share to the other, and it is back later."""
+    courier = Courier()
+    scenario = f"look:constant-arrival-rate:class=Visitor,rate={RATE}/s,iterations={ARRIVALS}"
+    with Cluster(file=FILE.replace("wait_time = constant(0.05)", ""), link=courier, scenario=scenario) as c:
+        wait_for(lambda: c.seen() > RATE, "the first arrivals")
+        courier.is_mute = True
+        c.boss.wait_line("was lost at")
+        before = c.seen()
+        wait_for(lambda: c.loads(before, RATE), "arrivals that the other one starts")
+        courier.is_mute = False
+        account = c.end(waits=True)
+        told = json.loads((c.folder / "summary.json").read_text())["scenarios"]["scenarios"][0]
+        assert account.missing == 0 and account.code == 0, (account, c.boss.describe())
+        assert told["due"] - told["repeated"] == ARRIVALS and told["due"] == told["started"] + told["dropped"] + told["cut"], (told, c.boss.describe())
 
 
 def test_what_a_worker_that_stands_still_takes_with_it_is_told():

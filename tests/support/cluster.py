@@ -60,9 +60,10 @@ def seconds_missing(text):
 class Cluster:
     """A target, a master and workers, all ours to hurt. Used as a context; what it started ends with it."""
 
-    def __init__(self, workers=2, users=20, file=FILE, options=(), boss_env=None, worker_env=None, link=None, on=None, bind="127.0.0.1"):
+    def __init__(self, workers=2, users=20, file=FILE, options=(), boss_env=None, worker_env=None, link=None, on=None, bind="127.0.0.1", scenario=None):
         self.count, self.users, self.text, self.options = workers, users, file, options
         self.boss_env, self.worker_env, self.link, self.on, self.bind = boss_env, worker_env, link, on or [()] * (workers + 1), bind
+        self.load = ["--scenario", scenario] if scenario else None
         self.port, self.web, self.stack = free_port(), free_port(), contextlib.ExitStack()
         self.workers = []
 
@@ -83,7 +84,7 @@ class Cluster:
 
     def master(self, *more):
         return Process([KATYDID, "-f", self.file, "-H", self.server.url, "--master", "--master-bind-host", self.bind, "--master-bind-port", self.port,
-                        "--web-host", self.bind, "--web-port", self.web, "--autostart", "--autoquit", 0, "--expect-workers", self.count, "-u", self.users, "-r", self.users,
+                        "--web-host", self.bind, "--web-port", self.web, "--autostart", "--autoquit", 0, "--expect-workers", self.count, *(self.load or ("-u", self.users, "-r", self.users)),
                         "--summary", self.folder / "summary.json", "--csv", self.folder / "out", "--insecure", *self.options, *more],
                        env={"KATYDID_HISTORY": "off", **(self.boss_env or {})}, prefix=self.on[0])
 
@@ -138,9 +139,9 @@ class Cluster:
     def loads(self, before, more=100):
         return self.seen() > before + more
 
-    def end(self):
-        """The account after an end as by Ctrl-C, unless the test ended by itself."""
-        if self.boss.popen.poll() is None:
+    def end(self, waits=False):
+        """The account after an end as by Ctrl-C, unless the test ended, or ends, by itself."""
+        if not waits and self.boss.popen.poll() is None:
             self.boss.signal(signal.SIGINT)
         code = self.boss.wait()
         total = json.loads((self.folder / "summary.json").read_text())["total"]

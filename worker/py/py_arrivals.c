@@ -457,6 +457,19 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
     }
 }
 
+/* away(from): from that index on, and until the next share begins, ours were others': the master
+ * did not hear us. */
+static PyObject *set_away(PyObject *self, PyObject *index)
+{
+    struct arriving *a = arriving_of(self);
+    const unsigned long long from = PyLong_AsUnsignedLongLong(index);
+    if (PyErr_Occurred())
+        return NULL;
+    a->away_from = from;
+    a->was_away = true;
+    Py_RETURN_NONE;
+}
+
 /* share([from, …]): from that index on, ours are those of the stripe. */
 static PyObject *set_share(PyObject *self, PyObject *list)
 {
@@ -464,8 +477,12 @@ static PyObject *set_share(PyObject *self, PyObject *list)
     struct stripe s;
     if (!py_stripe(list, &s))
         return NULL;
-    const uint64_t from = s.from;
     const struct stripes old = a->stripes;
+    const bool was_away = a->was_away && a->away_from < s.from;
+    const uint64_t from = was_away ? a->away_from : s.from;
+    a->was_away = false;
+    if (was_away)
+        stripes_add(&a->stripes, (struct stripe){.from = from});
     stripes_add(&a->stripes, s);
     const unsigned most_queued = share(a->scenario.max_queue, &s);
     reserve(a);
@@ -609,6 +626,7 @@ static void dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     {"begin", begin, METH_VARARGS, "begin(elapsed_s, is_alone): it began so long ago"},
+    {"away", set_away, METH_O, "away(from): since when, until the next share, none were"},
     {"share", set_share, METH_O, "share([from, …]): which arrivals are ours"},
     {"part", part, METH_O, "part(n): so many of n are ours"},
     {"again", again, METH_VARARGS,

@@ -29,6 +29,8 @@ struct taker { /* a user that waits for an arrival; on the heap while it does */
 struct arriving {
     PyObject_HEAD struct scenario scenario;
     struct stripes stripes;
+    uint64_t away_from; /* was_away: from there on, until the next share, ours were others' */
+    bool was_away;
     struct arrivals walk, before; /* before: without the arrival that is awaited */
     uint64_t begin_ns;            /* monotonic: the scenario's start; 0: it is not running */
     uint64_t next_ns;             /* monotonic; 0: none is awaited */

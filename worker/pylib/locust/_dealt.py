@@ -46,7 +46,7 @@ class Dealt:
         if self._run is not None and data.get("run", self._run) == self._run:
             self._runner._scenarios.change(data.get("scenarios") or ())
             self._runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at, self.clock.ahead_s), data["elapsed"], data["shares"],
-                                           data.get("again") or ())
+                                           data.get("again") or (), data.get("away") or ())
 
     def grant(self, data):
         """So many iterations are ours."""

@@ -133,9 +133,13 @@ class Scenarios:
         elif self._shares:
             throttle.follow(time.monotonic() - self._zero - one.start_s, 0.0, self._shares[at], 0)
 
-    def follow(self, elapsed_s, told_s, shares, pieces=()):
+    def follow(self, elapsed_s, told_s, shares, pieces=(), away=()):
         """The master: so long ago the scenarios began (told_s: as it said, to all); our shares of arrivals and users, also of
-        what workers that are gone had left: (scenario, share, count, is_unsure)."""
+        what workers that are gone had left: (scenario, share, count, is_unsure). away: since which arrivals, until these
+        shares begin, others had ours, as they did not hear us."""
+        for one, since in zip(self._all, away):
+            if since is not None:
+                one.away(since)
         is_alone = all(one.is_open and not one.is_of_all for one in self._all)
         self._zero, self._shares = time.monotonic() - elapsed_s, shares
         at_s = told_s + _AHEAD_S if told_s > 0 else 0.0
