@@ -38,7 +38,9 @@ def local(server, file, *more, prefix=(), users=5, seconds=4):
                    env={"KATYDID_HISTORY": "off"}, prefix=prefix)
 
 
-TALKS = FILE.replace("from locust", "import logging\n    from locust").replace("    self.client", "    logging.info('p' * 200)\n            self.client")
+# Names and lines enough for files of more than a page, which a full disk still has room in.
+TALKS = (FILE.replace("from locust", "import itertools, logging\n    from locust").replace("class", "turns = itertools.count()\n\n    class")
+         .replace("    self.client", "    logging.info('p' * 200)\n            self.client").replace('"/delay/5"', '"/delay/5", name=f"/{next(turns) % 60}"'))
 
 
 @contextlib.contextmanager
@@ -77,7 +79,8 @@ def full_later(report, *words):
 OUTPUTS = (("--csv", "o"), ("--json-file", "o"), ("--html", "o.html"), ("--logfile", "log"), ("--junit", "o.xml"))
 for option, name in OUTPUTS:
     drill(f"full disk before the start: {option}")(lambda report, option=option, name=name: refused(report, option, f"DISK/{name}"))
-    drill(f"full disk during the test: {option}")(lambda report, option=option, name=name: full_later(report, option, f"DISK/{name}"))
+    more = ("--csv-full-history",) if option == "--csv" else ()
+    drill(f"full disk during the test: {option}")(lambda report, option=option, name=name, more=more: full_later(report, option, f"DISK/{name}", *more))
 
 
 @drill("full disk: a history of runs")
