@@ -30,3 +30,16 @@ wheel: all $(WHEEL_STAMP) ## the programs and the library for pip, with their li
 	@$(PYTHON) packaging/wheel/build.py $(O) $(VERSION) $(O)/dist build/venv-wheel
 wheel-test: $(WHEEL_STAMP) ## installs the wheel in a venv of a bare root (debootstrap, as root), runs the first example, uninstalls; not part of make test
 	@packaging/wheel/test.sh $(O)/dist $(shell $(PYTHON) -c 'import sys; print("cp%d%d" % sys.version_info[:2])') build/venv-wheel locustfiles
+
+# The chart: programs by the module proxy of Go, the schemas of Kubernetes of PyPI.
+HELM_TOOLS := helm.sh/helm/v3/cmd/helm@v3.17.4 github.com/yannh/kubeconform/cmd/kubeconform@v0.6.7
+KUBE := kubernetes-validate==1.37.0
+HELM_STAMP := build/helm/.stamp-$(shell echo '$(HELM_TOOLS) $(KUBE)' | cksum | cut -d' ' -f1)
+$(HELM_STAMP):
+	@mkdir -p $(@D); command -v go >/dev/null || { echo 'make helm-test: Go is missing (1.23 or later)'; exit 1; }
+	$(Q)for m in $(HELM_TOOLS); do echo "  GO    $$m"; GOBIN=$(CURDIR)/$(@D) GOTOOLCHAIN=local nice go install $$m || exit 1; done
+	@echo "  PIP   $(KUBE)"
+	$(Q)rm -rf build/helm/venv && $(PY_COMPLETE) -m venv build/helm/venv && build/helm/venv/bin/pip install -q --disable-pip-version-check $(KUBE) && touch $@
+.PHONY: helm-test
+helm-test: all $(HELM_STAMP) ## the chart of docker/helm: rendered, by the schemas of Kubernetes, and a test with the words of its pods; not part of make test
+	@build/helm/venv/bin/python tests/helm/chart.py $(O) build/helm $$(build/helm/venv/bin/python -c 'import kubernetes_validate as k; print(k.__path__[0])')/kubernetes-json-schema
