@@ -593,3 +593,33 @@ def test_with_a_seed_users_that_loop_draw_the_same(tmp_path, load):
     first = drawn("--seed", 5)
     assert first == drawn("--seed", 5) and len(set(re.findall(r"read (\S+)'", first))) > 4
     assert first != drawn("--seed", 6) and first != drawn()
+
+
+NUMBERED = USERS + '''
+from katydid.load import scenario_of
+class Buyer(Buyer):
+    def on_start(self):
+        if type(self).__name__ == "Buyer":
+            self.log(f"begun-{scenario_of(self).iteration_in_test}")
+    @task
+    def numbered(self):
+        number = scenario_of(self).iteration_in_test
+        time.sleep(0.01)  # others' begin
+        assert scenario_of(self).iteration_in_test == number
+        self.log(f"number-{scenario_of(self).name}-{number}")
+'''
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", 3]], ids=["one worker", "three"])
+def test_a_user_knows_which_arrival_it_is(more, tmp_path):
+    ended = run(tmp_path, *more, "--scenario", "a:constant-arrival-rate:rate=100/s,duration=1s,task=numbered", "--scenario",
+                "b:constant-arrival-rate:rate=30/s,duration=1s,task=numbered,fresh=true", "--scenario",
+                "c:constant-vus:users=1,duration=1s,task=numbered", source=NUMBERED)
+    assert ended.code == 0 and "AssertionError" not in ended.stderr, ended.describe()
+    words = [line.split()[0] for line in (tmp_path / "stamps").read_text().splitlines()]
+    assert {word for word in words if word.startswith("begun")} <= {"begun-None"} | {f"begun-{n}" for n in range(30)}, "of a fresh user it is its arrival's"
+    for name, due in ("a", 100), ("b", 30):
+        numbers = [int(word.rsplit("-", 1)[1]) for word in words if word.startswith(f"number-{name}-")]
+        assert len(numbers) == number(ended, "started", name) and len(set(numbers)) == len(numbers) and set(numbers) <= set(range(due)), (name, sorted(numbers))
+        assert len(numbers) == due or number(ended, "dropped", name) + number(ended, "cut", name) > 0, (name, ended.describe())
+    assert {word for word in words if word.startswith("number-c-")} == {"number-c-None"}, "it has no arrivals"

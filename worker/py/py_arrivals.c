@@ -255,7 +255,7 @@ static PyObject *start(struct arriving *a, struct due due)
     if (!due.has_waited)
         arrivals_began(delay_s);
     py_series_count(a->delay, delay_s * 1e3);
-    return py_late_set(delay_s) == 0 ? chance(a, due.index) : NULL;
+    return py_late_begin(delay_s, due.index) == 0 ? chance(a, due.index) : NULL;
 }
 
 /* What it does at its end is no iteration. */

@@ -44,8 +44,23 @@ __all__ = [
 
 _SECONDS = {"duration", "level", "max_duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
 
-Scenario = namedtuple("Scenario", "name env tags")
-Scenario.__doc__ = "What a user can know of the scenario it is in: its name, and the env and tags that it was given."
+try:
+    from _katydid import arrival as _arrival
+except ImportError:  # stock Locust has no arrivals
+    def _arrival():
+        return None
+
+
+class Scenario(namedtuple("Scenario", "name env tags")):
+    """What a user can know of the scenario it is in: its name, and the env and tags that it was given."""
+
+    __slots__ = ()
+
+    @property
+    def iteration_in_test(self):
+        """Of a scenario with a rate: which of its arrivals the caller's iteration is, from 0 on, on all workers together. Else, and
+        outside of an iteration, None."""
+        return _arrival()
 
 
 class _Load:
