@@ -13,17 +13,21 @@
 #include <stdlib.h>
 
 #define PORT 8125
+#define HEX "0123456789abcdef"
 #define DEFAULT_TARGET "localhost:8125"
 #define NAME_MOST 200
 #define TAG_MOST 200
+#define CONTAINER_MOST 120
+#define CONTAINER_DIGITS 64 /* of an id, in hex */
 
 struct statsd {
     const struct sink_spec *spec;
     struct socket_to *to;
     size_t names;
     bool is_dog;
-    struct sbuf common; /* tags of all */
-    char *test;         /* that they are of */
+    struct sbuf common;                 /* tags of all */
+    char *test;                         /* that they are of */
+    char container[CONTAINER_MOST + 1]; /* the one we run in; empty: nothing is said of it */
 };
 
 struct datagrams {
@@ -76,6 +80,8 @@ static struct named name_of(const struct statsd *s, const char *method, const ch
         sbuf_add(&n.tags, s->common.data, s->common.len);
         add_tag(&n.tags, "method", method);
         add_tag(&n.tags, "name", name);
+        if (*s->container)
+            sbuf_addf(&n.tags, "%sc:%s", n.tags.len ? "|" : "", s->container);
     } else if (*name) {
         add_name(&n.prefix, method);
         sbuf_addc(&n.prefix, '_');
@@ -236,6 +242,39 @@ static void close_it(void *self)
     free(s);
 }
 
+/* ---- the container ----------------------------------------------------------------------- */
+
+/* The last id in a file such as /proc/self/cgroup: none where the kernel hides the host's paths. */
+static void find_container(FILE *file, char *id)
+{
+    char line[4096];
+    *id = 0;
+    while (fgets(line, sizeof line, file))
+        for (const char *p = line; *p; p += strspn(p, HEX) ? strspn(p, HEX) : 1)
+            if (strspn(p, HEX) == CONTAINER_DIGITS)
+                snprintf(id, CONTAINER_DIGITS + 1, "%.*s", CONTAINER_DIGITS, p);
+}
+
+/* False: it is none. */
+static bool take_container(struct statsd *s, const char *said)
+{
+    if (!said)
+        return true;
+    if (strcmp(said, "auto") == 0) {
+        FILE *file = fopen("/proc/self/cgroup", "re");
+        if (file) {
+            find_container(file, s->container);
+            fclose(file);
+        }
+        return true;
+    }
+    for (const char *p = said; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("_.-", *p))
+            return false;
+    return strlen(said) <= CONTAINER_MOST &&
+           snprintf(s->container, sizeof s->container, "%s", said) >= 0;
+}
+
 static int make_as(struct sink_spec *spec, bool is_dog, struct output *out, char **why)
 {
     static const struct courier_kind kind = {pack, deliver, reach, close_it};
@@ -252,6 +291,13 @@ static int make_as(struct sink_spec *spec, bool is_dog, struct output *out, char
     struct statsd *s = mem_zalloc(sizeof *s);
     *s = (struct statsd){
         .spec = spec, .to = to, .names = (size_t)sink_number(spec, "names"), .is_dog = is_dog};
+    if (is_dog && !take_container(s, sink_get(spec, "container"))) {
+        *why = sink_words(spec, "container=%s is no id: letters, digits, '-', '_' and '.', or auto",
+                          sink_get(spec, "container"));
+        close_it(s);
+        sink_spec_free(spec);
+        return -1;
+    }
     *out = courier_output(&kind, s, spec);
     return 0;
 }
@@ -280,11 +326,18 @@ const struct sink_kind sink_statsd = {
     make_statsd,
 };
 
+static const struct sink_key DOG_KEYS[] = {
+    {"prefix", SINK_TEXT, "katydid", NULL, "what all names begin with"},
+    {"container", SINK_TEXT, NULL, NULL,
+     "id of the container we run in, or auto: its tags are added"},
+    SINK_KEYS("1s"),
+};
+
 const struct sink_kind sink_dogstatsd = {
     "dogstatsd",
     "Datadog's agent: counters and distributions with tags",
     "HOST:8125|unix:///PATH",
-    KEYS,
-    sizeof KEYS / sizeof KEYS[0],
+    DOG_KEYS,
+    sizeof DOG_KEYS / sizeof DOG_KEYS[0],
     make_dogstatsd,
 };

@@ -59,7 +59,7 @@ def test_every_receiver_has_all_requests_when_the_run_ends(tmp_path):
         remote.answer = native.answer = (204, {"X-Prometheus-Remote-Write-Samples-Written": "1"})
         run = run_until_all(influx, "-f", file, "-H", shop.url, "-u", 3, "-r", 3, "--test-id", "t 1", "--threshold", "fail_ratio < 0.01", "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url}/kat", "--out", f"otlp={otlp.url},gzip", "--out", f"otlp={delta.url},temporality=delta,interval=1s,timeout=10s",
                           "--out", f"remote-write={remote.url}/w,version=1", "--out", f"remote-write={native.url}/w,trend=native,interval=1s",
-                          "--out", f"datadog={dog.url},interval=1s,timeout=10s", "--out", f"statsd=127.0.0.1:{statsd}", "--out", f"dogstatsd=127.0.0.1:{agent}",
+                          "--out", f"datadog={dog.url},interval=1s,timeout=10s", "--out", f"statsd=127.0.0.1:{statsd}", "--out", f"dogstatsd=127.0.0.1:{agent},container=c0ffee-1",
                           "--out", f"graphite=127.0.0.1:{carbon}", env={"DD_API_KEY": "0123456789"}, cwd=tmp_path)
         lines = {"statsd": statsd_end(), "dogstatsd": agent_end(), "graphite": carbon_end()}
     assert run.code == 99, run.describe()
@@ -111,8 +111,9 @@ def check_dogstatsd(lines, requests):
     counts, times = [], []
     for line in lines:
         name, *values = line.split("|")[0].split(":")
-        tags = dict(tag.split(":", 1) for tag in line.split("|#")[1].split(",")) if "|#" in line else {}
+        tags = dict(tag.split(":", 1) for tag in line.split("|#")[1].split("|")[0].split(","))
         assert tags["testid"] == "t 1"
+        assert line.endswith("|c:c0ffee-1")
         if name == "katydid.requests":
             counts.append((names[tags["name"]], int(values[0])))
         if name == "katydid.response_time":
