@@ -420,6 +420,7 @@ def test_it_is_scraped_on_both_ports(tmp_path):
     (["--out", "statsd,intervall=1s"], "did you mean 'interval'?"),
     (["--out", "influxdb,token=secret"], "set INFLUX_TOKEN"),
     (["--out", "graphite=h:x"], "is no address"),
+    (["--out", "dogstatsd=h:1,container=a b"], "container=a b is no id"),
     (["--out", "prometheus,buckets=0.5/0.1"], "--out prometheus: buckets=0.5/0.1: give seconds that rise"),
     (["--metrics-buckets", "1/x"], "--metrics-buckets: '1/x' is no list of bounds"),
     (["--timescale", "--pgport", "x"], "--pgport: 'x' is no port: give a number from 1 to 65535"),
