@@ -55,7 +55,8 @@ static void cut_ends(struct steady *s)
         to--;
     from += from < to; /* the second in which the last one came */
     s->count = to - from;
-    memmove(s->bins, s->bins + from, s->count * sizeof(void *));
+    if (s->count) /* else there may be no bins at all */
+        memmove(s->bins, s->bins + from, s->count * sizeof(void *));
 }
 
 static double *mean_of_bins(const struct steady *s)
