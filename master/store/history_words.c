@@ -372,7 +372,8 @@ void history_details(const json_t *run, struct sbuf *out)
                 ? mem_strdup(json_string_value(value))
                 : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
         if (strcmp(key, "spark") != 0 && text && *text) {
-            sbuf_addf(out, "%-12s ", key);
+            const size_t shown = output_add_visible(out, key);
+            sbuf_addf(out, "%*s", shown < 12 ? (int)(13 - shown) : 1, "");
             output_add_visible(out, text);
             sbuf_addc(out, '\n');
         }

@@ -154,6 +154,19 @@ static void a_run_that_its_gate_failed_has_failed(void **state)
     json_decref(run);
 }
 
+static void what_a_stranger_calls_something_is_shown_and_not_obeyed(void **state)
+{
+    (void)state;
+    struct sbuf out = {0};
+    json_t *run = json_pack("{s:s,s:s}", "id", "x", "\x1b[1mbold\t\n", "\x1b[1m");
+    history_details(run, &out);
+    assert_null(strpbrk(out.data, "\x1b\t"));
+    assert_non_null(strstr(out.data, "bold"));
+    assert_non_null(strstr(out.data, "id           x\n"));
+    sbuf_fini(&out);
+    json_decref(run);
+}
+
 static void tables_have_room_for_any_time(void **state)
 {
     static const double times[] = {-1, 0, 1e12, 1e300, NAN};
@@ -319,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_done_to_one_run_is_not_done_to_one_of_several,
                                         open_new, close_it),
         cmocka_unit_test_setup_teardown(a_run_that_its_gate_failed_has_failed, open_new, close_it),
+        cmocka_unit_test_setup_teardown(what_a_stranger_calls_something_is_shown_and_not_obeyed,
+                                        open_new, close_it),
         cmocka_unit_test_setup_teardown(tables_have_room_for_any_time, open_new, close_it),
         cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
         cmocka_unit_test_setup_teardown(runs_are_as_old_as_the_clock_that_is_passed_in_says,
