@@ -10,8 +10,11 @@
 #include "master/proto/proto_walk.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WHOLE_MOST 9e15 /* doubles are whole numbers up to there */
 
 static int append(void *to, const char *bytes, size_t len)
 {
@@ -187,7 +190,7 @@ enum proto_option proto_option_value(struct slice map, const char *name,
     msgpack_packer_init(&pk, &value, append);
     if (set->text)
         put(&pk, set->text);
-    else if (set->is_whole)
+    else if (set->is_whole && fabs(set->number) < WHOLE_MOST)
         msgpack_pack_int64(&pk, (int64_t)set->number);
     else
         msgpack_pack_double(&pk, set->number);

@@ -391,6 +391,10 @@ static void an_option_without_a_name_is_one(void **state)
                         out.len);
     sbuf_clear(&out);
     assert_int_equal(proto_option_texts(options, "b", texts, 1, &out), PROTO_OPTION_UNKNOWN);
+    const struct option_set far = {.number = 2e90, .is_whole = true}; /* no whole number is it */
+    assert_int_equal(proto_option_value(options, "a", &far, &out), PROTO_OPTION_SET);
+    assert_int_equal(out.data[out.len - 9], '\xcb');
+    sbuf_clear(&out);
     sbuf_fini(&map);
     sbuf_fini(&out);
 }
