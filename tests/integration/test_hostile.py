@@ -78,13 +78,15 @@ def come_and_go(port, count):
 
 
 def knock(port, count):
-    """So many with a name of their own, which ask to join and are gone."""
+    """So many with a name of their own, which report what nobody asked for and are gone."""
+    own = descriptors(os.getpid())
     for at in range(0, count, AT_A_TIME):
         with contextlib.ExitStack() as all_:
             for _ in range(at, min(at + AT_A_TIME, count)):
                 fake = all_.enter_context(FakeWorker(port, node_id=f"stranger_{uuid.uuid4().hex}"))
                 fake.send("stats", {"stats": [], "errors": {}, "user_count": 1})
                 fake.send("heartbeat", {"state": "running", "current_cpu_usage": 1.0})
+        wait_for(lambda: descriptors(os.getpid()) < own + AT_A_TIME, "our own sockets to close")
 
 
 @pytest.mark.parametrize("has_keys", [True, False])
