@@ -2,6 +2,7 @@
 /* Memory that is refused to those who read what others answer: each allocation fails once, of a
  * request and its answer, of a sink's, and of what the page's server passes on. */
 #include "master/sink/http_post.c"
+#include "master/web/door.h"
 #include "master/web/upstream.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fetch_rig.h"
@@ -11,7 +12,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdint.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -36,7 +39,7 @@ static pid_t serve(int listener, const char *head, ssize_t body_bytes)
 {
     assert_int_equal(listen(listener, 100), 0);
     const pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0) /* a test that crashes ends nobody */
         answer_everybody(listener, head, body_bytes);
     close(listener);
     return pid;
@@ -142,13 +145,21 @@ int mg_write(struct mg_connection *c, const void *bytes, size_t len)
     return (int)len;
 }
 
+static struct door *door;
+
 static void run_upstream(const void *arg)
 {
+    const struct access_who who = {.role = ROLE_RUN, .name = "somebody"};
     struct mg_connection c = {.asked = {.request_method = "GET",
                                         .num_headers = 1,
                                         .http_headers = {{"Cookie", "a=b"}},
                                         .content_length = -1}};
-    const struct upstream u = {.socket = arg, .client = "127.0.0.1", .path = "/mine", .query = "q"};
+    const struct upstream u = {.socket = arg,
+                               .client = "127.0.0.1",
+                               .path = "/mine",
+                               .query = "q",
+                               .door = door,
+                               .who = &who};
     upstream_admits(&c, &u);
     upstream_forward(&c, &u);
 }
@@ -180,9 +191,11 @@ static void what_others_answer_is_read_or_refused(void **state)
     sink_spec_free(spec);
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/socket", folder);
+    door = door_new(&(struct door_config){.base_path = "", .port = 8089}, &why);
     const pid_t server = serve_socket(path, REFUSAL);
     bad += fail_alloc_each("upstream", run_upstream, path);
     end(server);
+    door_free(door);
     unlink(path);
     rmdir(folder);
     assert_int_equal(bad, 0);
