@@ -35,7 +35,6 @@ class UserGroup(Group):
 
     def discard(self, greenlet):
         self._discard(greenlet)
-        greenlet.unlink(self._discard)  # which would be a callback of the loop at its end
 
     def of_class(self, user_class):
         """The users of exactly this class, the oldest first."""
@@ -47,10 +46,8 @@ class UserGroup(Group):
 
 
 def kill_in_slices(greenlets, slice_size=200):
-    """Kills without waiting for the end; lets the loop run meanwhile."""
-    greenlets = _katydid.end_sleepers(list(greenlets), gevent.GreenletExit)
-    while _katydid.ending():
-        gevent.sleep(0)
+    """Kills without waiting for the end; lets the loop run between two slices."""
+    greenlets = list(greenlets)
     for start in range(0, len(greenlets), slice_size):
         gevent.killall(greenlets[start:start + slice_size], block=False)
         gevent.sleep(0)
