@@ -1,7 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
     bench.py [--build DIR] [--rounds N] [name …]      names: get many bodies wake tls h2 grpc ws post judged journal memory hold start first end scaling master truth
-                                                      timeline dashboard thresholds arrivals sse; knee only by its name, as it takes ten minutes
+                                                      timeline dashboard thresholds outputs history arrivals sse; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.
@@ -27,6 +27,7 @@ from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_
 from lab import KATYDID, VENV, Process, Table, generated_code, headless, nginx, rounds, verdict, wait_for, wrk
 from lives import bench_end, bench_first  # noqa: F401
 from many import bench_bodies, bench_many, bench_memory, bench_wake, many_users, us  # noqa: F401
+from stored import bench_history, bench_outputs  # noqa: F401
 from streams import bench_sse  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
