@@ -556,6 +556,7 @@ static void fini(struct master *m)
     script_fini(&m->nodes.host.script);
     free(m->nodes.host.setup.data);
     reload_fini(m);
+    script_free_events(&m->nodes);
     script_forget_tick(&m->nodes);
     mail_fini(&m->nodes.inbox.mail);
     machine_fini(&m->machine);

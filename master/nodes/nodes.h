@@ -152,6 +152,7 @@ void script_tell(struct nodes *n, const char *name, const struct event_args *arg
 void script_on_message(struct nodes *n, struct message *msg);
 void script_on_call(struct nodes *n, const struct message_call *c);
 void script_forget_events(struct nodes *n); /* nobody answers those that were sent */
+void script_free_events(struct nodes *n);   /* at the end: nobody hears of them any more */
 void script_second(struct nodes *n);
 void script_stats_second(struct nodes *n); /* its numbers, when it wants them */
 void script_send_state(struct nodes *n);

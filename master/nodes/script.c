@@ -505,3 +505,12 @@ void script_forget_events(struct nodes *n)
         heard(n, e.listened, e.run, is_once(e.listened));
     }
 }
+
+void script_free_events(struct nodes *n)
+{
+    while (n->host.pending) {
+        struct pending_event *p = n->host.pending;
+        n->host.pending = p->next;
+        free(p);
+    }
+}

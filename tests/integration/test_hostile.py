@@ -12,7 +12,7 @@ import msgpack
 import pytest
 import zmq
 from fake_worker import FakeWorker
-from harness import free_port, get_json, katydid, locustfile, run_katydid, wait_for
+from harness import SANITIZED, free_port, get_json, katydid, locustfile, run_katydid, wait_for
 
 STRANGERS = int(os.environ.get("KATYDID_STRANGERS", "1000"))  # 10000: as long as it takes
 AT_A_TIME = 100
@@ -109,7 +109,7 @@ def test_strangers_cost_little_and_are_forgotten(tmp_path, has_keys):
             come_and_go(port, STRANGERS)
             knock(port, STRANGERS)
             wait_for(lambda: descriptors(lead.pid) <= begin + 8, "the connections to end")
-            assert memory_kb(lead.pid) - few < MEMORY_KB
+            assert SANITIZED or memory_kb(lead.pid) - few < MEMORY_KB  # a sanitizer keeps what was freed
             assert get_json(f"http://127.0.0.1:{web}/stats/requests")["workers"] == []
             assert len(lead.err) < 200, lead.describe()
             with katydid("--worker", "--master-port", port, *join, "-f", path):
@@ -183,7 +183,7 @@ def test_a_worker_outlives_a_master_that_talks_nonsense():
                 found = boss.hear("spawning_complete")
             assert found, worker.describe()
             assert worker.popen.poll() is None, worker.describe()
-            assert memory_kb(worker.pid) - few < 4 * MEMORY_KB
+            assert SANITIZED or memory_kb(worker.pid) - few < 4 * MEMORY_KB
             assert "cannot be understood" in worker.stderr
             assert max(map(len, worker.err)) < 1000, max(worker.err, key=len)[:2000]
             boss.say("quit")

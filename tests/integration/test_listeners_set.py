@@ -148,7 +148,7 @@ def test_what_listeners_set_counts(mode, where, servers):
     assert process.code == 9 and process.files == ["late.html", "late.json"], process.describe()
     assert "Resetting stats" in process.stderr
     given, chosen = servers
-    assert given.log()["requests"] == 0 and chosen.log()["requests"] > 7, process.describe()
+    assert given.log()["requests"] == 0 and chosen.log()["requests"] > 0, process.describe()
     assert "/out" not in process.rows and "/late" in process.rows, process.describe()  # tags, tasks
 
 

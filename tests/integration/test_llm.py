@@ -247,6 +247,7 @@ OPENAI = """
                     list(self.client.chat.completions.create(model="breaks", messages=say, max_tokens=10, stream=True))
                 except Exception:
                     pass
+            self.environment.runner.quit()
             raise StopUser
 """
 
@@ -255,7 +256,7 @@ def test_streams_of_the_package_openai(url):
     """By locust.contrib.oai, whose own hook read the whole stream before the caller saw a piece of it."""
     env = {"VIRTUAL_ENV": str(CLIENTS), "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1"}
     with locustfile(OPENAI) as file:
-        run = run_katydid("-f", file, "--headless", "-u", 1, "-t", 5, env=env)
+        run = run_katydid("-f", file, "--headless", "-u", 1, "-t", 60, env=env)
     assert "AssertionError" not in run.stderr, run.describe()
     told = {name: rest for name, *rest in (json.loads(line[5:]) for line in run.stdout.splitlines() if line.startswith("TOLD "))}
     assert [told[name][1:] for name in ("chat", "responses", "whole", "odd")] == [[10, "None"]] * 4, told

@@ -72,6 +72,36 @@ def test_a_terminal_that_closes_is_an_end_in_order(served, tmp_path, times):
     assert own and not any(is_alive(pid) for pid in own)
 
 
+LISTENS = """
+import time
+from locust import User, constant, events, task
+
+@events.quitting.add_listener
+def _(**_):
+    print("listens", flush=True)
+    time.sleep(600)
+
+class Idle(User):
+    wait_time = constant(1)
+
+    @task
+    def rest(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize("how", [[], ["--processes", "2"]])
+def test_a_second_signal_waits_for_no_listener(how):
+    with locustfile(LISTENS) as path, katydid("-f", path, "--headless", "-u", 2, "-r", 2, *how) as run:
+        run.wait_line("All users spawned")
+        own = children(run.pid)
+        run.signal(signals.SIGTERM)
+        wait_for(lambda: "listens" in run.stdout, "the listener")
+        run.signal(signals.SIGTERM)
+        assert run.wait() == 143, run.describe()
+    assert own and not any(is_alive(pid) for pid in own)
+
+
 def test_nohup(served):
     with katydid("-f", served.file, "--headless", "-u", 1, "-t", 2, "--only-summary", prefix=["nohup"], env={"TARGET": served.url}) as run:
         run.wait_line("All users spawned")
