@@ -106,8 +106,6 @@ void weighing_fini(struct master *m);
 
 /* surroundings.c */
 struct run_clock master_now(void);
-void master_random(void *bytes, size_t len);
-void master_random_hex(char *out, size_t digits);
 void master_schedule(struct event *e, double in_s);
 int master_failure(int code, char *why); /* says why on stderr, and frees it; the code */
 

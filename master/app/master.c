@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
@@ -471,7 +472,7 @@ static void init(struct master *m, const struct options *o)
     m->machine.load.run_time_s = o->run_time_s;
     m->machine.load.host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
     m->options_json = options_json(o);
-    master_random_hex(m->nodes.boot_id, sizeof m->nodes.boot_id - 1);
+    secret_hex(m->nodes.boot_id, sizeof m->nodes.boot_id - 1);
     processes_node_id(m->nodes.host.node_id, sizeof m->nodes.host.node_id);
     m->tunables = tunables_usual;
     m->settle_s = run_settle_s();

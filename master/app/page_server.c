@@ -2,6 +2,7 @@
 /* page_server: the server of the page, from its start to its end. */
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/store/history.h"
@@ -94,7 +95,7 @@ int page_open(struct master *m)
         .audit = m->audit,
         .secret = m->page_secret,
     };
-    master_random_hex(m->page_secret, 32);
+    secret_hex(m->page_secret, 32);
     if (m->o->headless)
         return 0;
     if (!web_check_tls(&config, &why))

@@ -4,6 +4,7 @@
 #include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/secret.h"
 #include "master/app/core.h"
 #include "master/app/plan_knee.h"
 #include "common/run/exit_code.h"
@@ -325,7 +326,7 @@ void run_on(struct master *m, const struct machine_event *e)
     if (e->kind == ON_START && !machine_obstacle(&m->machine)) {
         /* Steady time is set anew: nothing is on the old axis any more. */
         roster_clock_moved(&m->machine.roster, clk_steady_anchor());
-        master_random(&seeded.seed, sizeof seeded.seed);
+        secret_bytes(&seeded.seed, sizeof seeded.seed);
     }
     machine_on(&m->machine, &seeded, master_now());
     if (m->is_performing)

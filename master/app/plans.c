@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/app/core.h"
 #include "master/app/plan_knee.h"
 
@@ -46,7 +47,7 @@ static void seed(const struct master *m, struct scenario *s)
         scenario_set_seed(s, (uint64_t)m->o->seed);
     if ((s->is_seeded && !s->is_drawn) || !scenario_is_open(s) || !scenario_is_random(s))
         return;
-    master_random(&chosen, sizeof chosen);
+    secret_bytes(&chosen, sizeof chosen);
     scenario_set_seed(s, chosen);
     s->is_drawn = true; /* the next run has another one */
     log_info(MAIN_LOGGER, "Scenario '%s' has the seed %llu", s->name, (unsigned long long)chosen);

@@ -2,6 +2,7 @@
 /* processes: those of this machine: the host's, and the workers of --processes. */
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include <stdio.h>
@@ -44,7 +45,7 @@ void processes_node_id(char *to, size_t size)
 {
     char host[64] = "localhost", hex[33];
     gethostname(host, sizeof host - 1);
-    master_random_hex(hex, 32);
+    secret_hex(hex, 32);
     snprintf(to, size, "%.50s_%s", host, hex);
 }
 

@@ -2,6 +2,7 @@
 /* wiring: what the rooms below are given when they are made: time, chance, each other, and what is
  * done up here when something has come. */
 #include "common/base/clk.h"
+#include "common/base/secret.h"
 #include "master/app/core.h"
 
 static struct run_clock now(void *arg)
@@ -25,7 +26,7 @@ static double boot(void *arg)
 static void random_bytes(void *arg, void *bytes, size_t len)
 {
     (void)arg;
-    master_random(bytes, len);
+    secret_bytes(bytes, len);
 }
 
 static void on(void *arg, const struct machine_event *e)

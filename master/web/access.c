@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/web/throttle.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #define LOGGER "katydid.web"
@@ -245,12 +245,8 @@ static struct session *find_session(struct access *a, const char *name)
 static void make_session(struct access *a, const unsigned char token[TOKENS_HASH], double now,
                          char name[2 * ACCESS_ID + 1])
 {
-    unsigned char bytes[ACCESS_ID];
     struct session *place = &a->sessions[0];
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-        abort();
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+    secret_hex(name, 2 * (size_t)ACCESS_ID);
     for (size_t i = 1; i < ACCESS_SESSIONS_MAX; i++)
         if (a->sessions[i].used_at < place->used_at)
             place = &a->sessions[i];

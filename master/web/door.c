@@ -6,6 +6,7 @@
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 #include "master/web/route.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #define LOGIN_PATH "/login"
 #define SIGN_IN_BODY_MAX 4096
@@ -115,22 +115,13 @@ static const char STYLE[] =
     ":focus-visible{outline:2px solid var(--accent);outline-offset:2px}"
     "p{border-left:.25rem solid var(--error);padding-left:.75rem}";
 
-static void make_nonce(char nonce[33])
-{
-    unsigned char bytes[16];
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-        abort();
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
-}
-
 /* A browser that may tell no referrer would send the form from the origin "null", which is nobody's
  * (guard.h). error: "" none; ours, and needs no escapes. */
 static int show_form(struct request *r, int status, const char *more, const char *error)
 {
     char nonce[33];
     struct sbuf headers = {0}, html = {0};
-    make_nonce(nonce);
+    secret_hex(nonce, sizeof nonce - 1);
     sbuf_addf(&headers,
               "Content-Security-Policy: default-src 'none'; style-src 'nonce-%s'; form-action "
               "'self'; base-uri 'none'; frame-ancestors 'none'\r\n%s",

@@ -16,6 +16,7 @@
 #include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/secret.h"
 #include "master/web/audit.h"
 #include "master/web/bridge.h"
 #include "master/web/door.h"
@@ -38,7 +39,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -610,15 +610,6 @@ static bool start(struct web *w, const struct web_config *c, char **why)
     return true;
 }
 
-static void make_secret(char out[33])
-{
-    unsigned char bytes[16];
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-        abort();
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
 {
     char machine[GUARD_NAME_MAX] = "";
@@ -633,7 +624,7 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
     w->wants_login = c->web_login;
     snprintf(w->secret, sizeof w->secret, "%s", c->secret != NULL ? c->secret : "");
     w->listen.fd = -1;
-    make_secret(w->front_secret);
+    secret_hex(w->front_secret, sizeof w->front_secret - 1);
     gethostname(machine, sizeof machine - 1);
     guard_init(&w->guard, c->host, machine, getenv("KATYDID_WEB_ALLOWED_HOSTS"));
     set_base_path(w, c->base_path);
