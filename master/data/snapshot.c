@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* snapshot: see the header. A row is frozen when it is new or changed: a copy of its texts and
- * histograms, with a reference for each snapshot it is in and one for the maker. What else a row
- * has lies in the snapshot itself. Texts of failures and exceptions are the view's. */
+ * histograms, with a reference for each snapshot it is in and one for the maker. A request changes
+ * one or two octaves of them: the others are those of the copy before. What else a row has lies in
+ * the snapshot itself. Texts of failures and exceptions are the view's. */
 #include "master/data/snapshot.h"
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <stdlib.h>
 #include <string.h>
 
-struct frozen_row {
+struct frozen_octave {
+    int refs;
+    uint64_t steps[HIST_SUB_COUNT];
+};
+
+struct frozen_row { /* the octaves of its histograms are frozen ones */
     int refs;
     struct hist hist, part[TALLY_PARTS];
     char *method, *name;
@@ -33,25 +39,54 @@ struct snapshot_maker {
     double started_at; /* of the statistics they are of */
 };
 
-static size_t hist_bytes(const struct hist *h)
+static struct frozen_octave *octave_of(uint64_t *steps)
 {
+    return (struct frozen_octave *)((char *)steps - offsetof(struct frozen_octave, steps));
+}
+
+/* old: of the same place in the copy before; or NULL. Returns what it costs. */
+static size_t freeze_octave(uint64_t **to, const uint64_t *from, uint64_t *old)
+{
+    struct frozen_octave *o = old ? octave_of(old) : NULL;
     size_t bytes = 0;
-    for (size_t o = 0; o < HIST_OCTAVES; o++)
-        bytes += h->octave[o] ? HIST_SUB_COUNT * sizeof *h->octave[o] : 0;
+    if (o && memcmp(o->steps, from, sizeof o->steps) == 0) {
+        __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+    } else {
+        o = mem_zalloc(bytes = sizeof *o);
+        o->refs = 1;
+        memcpy(o->steps, from, sizeof o->steps);
+    }
+    *to = o->steps;
     return bytes;
 }
 
-static struct frozen_row *freeze(const struct tally *t, size_t *bytes)
+static size_t freeze_hist(struct hist *to, const struct hist *from, const struct hist *old)
+{
+    size_t bytes = 0;
+    to->count = from->count;
+    for (size_t i = 0; from->count && i < HIST_OCTAVES; i++)
+        if (from->octave[i])
+            bytes += freeze_octave(&to->octave[i], from->octave[i], old ? old->octave[i] : NULL);
+    return bytes;
+}
+
+static void frozen_hist_fini(struct hist *h)
+{
+    for (size_t i = 0; i < HIST_OCTAVES; i++) {
+        struct frozen_octave *o = h->octave[i] ? octave_of(h->octave[i]) : NULL;
+        if (o && __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)
+            free(o);
+    }
+}
+
+static struct frozen_row *freeze(const struct tally *t, const struct frozen_row *old, size_t *bytes)
 {
     struct frozen_row *r = mem_zalloc(sizeof *r);
     r->refs = 1;
-    hist_merge(&r->hist, &t->hist);
-    *bytes += sizeof *r + hist_bytes(&r->hist) + t->name_len;
-    for (size_t i = 0; i < TALLY_PARTS; i++) {
+    *bytes += sizeof *r + freeze_hist(&r->hist, &t->hist, old ? &old->hist : NULL) + t->name_len;
+    for (size_t i = 0; i < TALLY_PARTS; i++)
         if (t->part[i])
-            hist_merge(&r->part[i], t->part[i]);
-        *bytes += hist_bytes(&r->part[i]);
-    }
+            *bytes += freeze_hist(&r->part[i], t->part[i], old ? &old->part[i] : NULL);
     r->method = mem_strdup(t->method);
     r->name = mem_strdup(t->name);
     return r;
@@ -67,9 +102,9 @@ static void frozen_unref(struct frozen_row *r)
 {
     if (!r || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    hist_fini(&r->hist);
+    frozen_hist_fini(&r->hist);
     for (size_t i = 0; i < TALLY_PARTS; i++)
-        hist_fini(&r->part[i]);
+        frozen_hist_fini(&r->part[i]);
     free(r->method);
     free(r->name);
     free(r);
@@ -130,8 +165,9 @@ static struct frozen_row *frozen_of(struct snapshot_maker *m, size_t i, const st
     }
     const struct row_mark mark = mark_of(t);
     if (!kept->frozen || memcmp(&kept->mark, &mark, sizeof mark) != 0) {
-        frozen_unref(kept->frozen);
-        kept->frozen = freeze(t, bytes);
+        struct frozen_row *old = kept->frozen;
+        kept->frozen = freeze(t, old, bytes);
+        frozen_unref(old);
         kept->mark = mark;
     }
     return kept->frozen;
