@@ -104,6 +104,7 @@ struct worker {
     struct worker_order {
         uint64_t sent, heard; /* the newest, and what the worker says of it; 0: none, or no word */
         double at;            /* monotonic: when it was sent */
+        uint64_t shares; /* of scenarios: the newest that it heard; UINT64_MAX: it does not say */
     } order;
 };
 

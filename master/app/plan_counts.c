@@ -211,6 +211,8 @@ void plans_count_left(struct master *m, const char *before, const char *now, con
     char *rest = NULL, *ids = mem_strdup(before ? before : "");
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest)) {
         struct ledger_part *parts = ledger_of(&p->ledger, id, true);
+        if (!is_line_of(now, id))
+            plans_post_forget(p, id);
         for (size_t i = 0; !is_line_of(now, id) && i < p->list.count; i++) {
             hand_on(m, id, i, from[i]);
             ledger_deal(&parts[i], (struct stripe){.from = from[i]});
@@ -319,6 +321,15 @@ static void count_lost(struct master *m, size_t i, const struct ledger_worker *w
                     s->name, w->id, lost);
 }
 
+/* It is there, and its shares never were: it started nothing. */
+static bool has_no_word(const struct master *m, const struct ledger_worker *w)
+{
+    for (size_t i = 0; i < m->plans.list.count; i++)
+        if (w->parts[i].told[ITERATIONS_DUE])
+            return false;
+    return plans_post_waits(&m->plans, w->id);
+}
+
 /* What no worker was granted, and what those were that told of nothing more. */
 static void count_rest(struct master *m, size_t i)
 {
@@ -344,7 +355,8 @@ void plans_close(struct master *m)
         return;
     for (size_t i = 0; i < p->list.count; i++) {
         for (size_t w = 0; w < p->ledger.count; w++)
-            if (is_lost(m, p->ledger.workers[w].id))
+            if (is_lost(m, p->ledger.workers[w].id) ||
+                (!scenario_is_counted(p->list.all[i]) && has_no_word(m, &p->ledger.workers[w])))
                 count_lost(m, i, &p->ledger.workers[w]);
         if (scenario_is_counted(p->list.all[i]))
             count_rest(m, i);

@@ -111,6 +111,7 @@ void plans_begin(struct master *m)
     char *why = NULL;
     forget_texts(p);
     forget_changes(p);
+    plans_post_fini(p);
     if (!plans_take_script(m, &why)) /* of a locustfile that was loaded anew */
         log_error(MAIN_LOGGER, "%s", why);
     free(why);
@@ -221,33 +222,24 @@ static struct stripe share_of(const struct scenario *s, struct stripe part, uint
     return share;
 }
 
-static bool send_shares(struct master *m, const uint64_t *from, bool is_first)
+static void send_shares(struct master *m, const uint64_t *from, bool is_first)
 {
     const struct plans *p = &m->plans;
-    const double now = master_now().mono;
     struct stripe *shares = mem_zalloc(p->list.count * sizeof *shares);
     uint64_t *away = mem_zalloc(p->list.count * sizeof *away);
     char *rest = NULL, *ids = mem_strdup(p->dealt_to);
     size_t n = 0;
-    const struct scenarios_begin begin = {now - p->begun_at, p->begun_at, clk_machine()};
-    bool is_sent = true;
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), n++) {
-        struct sbuf out = {0};
         for (size_t i = 0; i < p->list.count; i++)
             shares[i] = share_of(p->list.all[i], p->parts[n], from[i]);
-        const bool was_away = plans_count_away(m, id, away);
-        const struct scenarios_dealt dealt = {shares, p->list.count, was_away ? away : NULL,
-                                              p->pieces, p->piece_count};
-        proto_scenarios(&out, id, m->machine.run.id, p->given ? p->texts : NULL, &begin, &dealt);
-        is_sent &= outbox_bytes(&m->nodes, id, &out);
+        plans_post(m, id, shares, plans_count_away(m, id, away) ? away : NULL);
         plans_count_dealt(m, id, shares, is_first);
     }
     free(shares);
     free(away);
     free(ids);
-    if (n && is_sent)
+    if (n)
         plans_count_pieces_dealt(&m->plans);
-    return is_sent;
 }
 
 static void take_takers(struct plans *p, struct takers t)
@@ -275,7 +267,8 @@ static void deal(struct master *m, bool is_first)
         from[i] = plans_first_after(p, i, now - p->begun_at + PLANS_EPOCH_S);
     plans_count_left(m, p->dealt_to, t.ids, from);
     take_takers(p, t);
-    p->is_due = !send_shares(m, from, is_first); /* again in a second */
+    p->is_due = false;
+    send_shares(m, from, is_first);
     plans_count_grant(m);
     free(from);
 }
@@ -320,6 +313,7 @@ void plans_second(struct master *m)
         return;
     for (size_t i = 0; i < p->list.count; i++) /* now and then, so that it is never far */
         plans_first_after(p, i, elapsed_s);
+    plans_post_second(m);
     deal(m, false);
 }
 
@@ -342,5 +336,6 @@ void plans_fini(struct master *m)
     free(p->dealt_to);
     free(p->parts);
     plans_count_fini(p);
+    plans_post_fini(p);
     knees_fini(p);
 }

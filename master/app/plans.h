@@ -36,6 +36,13 @@ struct plan_given {         /* of a scenario that was changed while it ran; owne
     bool is_followed; /* its iterations are done: those that waited for that were told */
 };
 
+struct plan_post { /* to one worker; owned */
+    char *id;
+    struct plan_letter *letters; /* that it has not confirmed, in order */
+    size_t count;
+    double at; /* monotonic: when the last one was sent */
+};
+
 struct plans { /* begins as zeros; plans_fini; owned, all here */
     struct plan_list list;
     bool is_scripts;              /* the list is the locustfile's */
@@ -46,9 +53,12 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     double begun_at;              /* monotonic; 0: not yet */
     char *dealt_to;               /* the workers that have shares, one a line; or NULL */
     struct stripe *parts;         /* by worker of these: its share of users */
-    bool is_due;                  /* they are to be told once more */
-    struct ledger ledger;         /* what workers told; by scenario */
-    struct ledger_piece *pieces;  /* of workers that are gone, to be dealt to the others */
+    bool is_due;                  /* they are to be dealt once more */
+    struct plan_post *posts;      /* by worker: what it is told of them (plan_post.c) */
+    size_t post_count;
+    uint64_t letters;            /* such messages so far, of all runs */
+    struct ledger ledger;        /* what workers told; by scenario */
+    struct ledger_piece *pieces; /* of workers that are gone, to be dealt to the others */
     size_t piece_count;
     struct ration *rations; /* by scenario: iterations, where there are only so many */
     double stopped_at;      /* monotonic: when the run ceased to be active; 0: it is */
@@ -95,6 +105,15 @@ bool plans_follow_on(struct master *m);
 /* Those that have found what they looked for end. True: the run time is another one then. */
 bool plans_control_second(struct master *m);
 bool plans_is_paused(const struct plans *p, size_t i); /* the i-th, by somebody */
+
+/* plan_post.c: the shares of the worker, with the pieces that there are; sent until it has them.
+ * away: see plans_count_away; or NULL. */
+void plans_post(struct master *m, const char *id, const struct stripe *shares,
+                const uint64_t *away);
+void plans_post_second(struct master *m);
+bool plans_post_waits(const struct plans *p, const char *id); /* it has not said that it has them */
+void plans_post_forget(struct plans *p, const char *id);      /* it has no share any more */
+void plans_post_fini(struct plans *p);
 
 /* plan_counts.c: what workers told, and hold */
 void plans_told(struct master *m, const struct worker *w, const struct message_stats *s);

@@ -173,6 +173,7 @@ void registry_heartbeat(struct nodes *n, const char *node, const struct message_
     }
     w->liveness = roster_liveness(&n->machine->roster);
     w->order.heard = h->order;
+    w->order.shares = h->shares;
     w->cpu_percent = h->cpu_percent;
     w->memory_bytes = h->memory_bytes ? h->memory_bytes : w->memory_bytes;
     if (w->state == WORKER_MISSING)

@@ -68,6 +68,7 @@ static bool parse_heartbeat(const msgpack_object *data, struct message *m)
     h->cpu_percent = health_of(data, "current_cpu_usage", 0);
     h->memory_bytes = proto_unsigned(proto_get(data, "current_memory_usage"), 0);
     h->order = proto_unsigned(proto_get(data, "order"), 0);
+    h->shares = proto_unsigned(proto_get(data, "shares"), UINT64_MAX);
     h->clock = fmax(proto_number(proto_get(data, "clock"), 0), 0);
     h->clock_error_ms = health_of(data, "clock_error_ms", -1);
     proto_copy(proto_get(data, "token"), m->token, sizeof m->token);

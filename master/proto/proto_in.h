@@ -59,7 +59,7 @@ struct message_ready {
 struct message_heartbeat {
     char state[16];
     double cpu_percent, clock, clock_error_ms; /* clock: monotonic; 0, negative: not given */
-    uint64_t memory_bytes, order;              /* of spawn, the newest that came; 0: not given */
+    uint64_t memory_bytes, order, shares; /* newest of spawn, of shares; 0, UINT64_MAX: no word */
 };
 
 struct message_stats {

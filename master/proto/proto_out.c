@@ -303,7 +303,7 @@ void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *
                      const struct scenarios_begin *begin_of, const struct scenarios_dealt *dealt)
 {
     msgpack_packer pk = begin(out, "katydid_scenarios");
-    msgpack_pack_map(&pk, 5 + (texts != NULL) + (dealt->piece_count > 0) + (dealt->away != NULL));
+    msgpack_pack_map(&pk, 8 + (texts != NULL) + (dealt->piece_count > 0) + (dealt->away != NULL));
     put(&pk, "run");
     put(&pk, run);
     if (texts)
@@ -312,6 +312,12 @@ void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *
         put_pieces(&pk, dealt);
     if (dealt->away)
         put_away(&pk, dealt);
+    put(&pk, "number");
+    msgpack_pack_uint64(&pk, dealt->number);
+    put(&pk, "after");
+    msgpack_pack_uint64(&pk, dealt->after);
+    put(&pk, "told");
+    msgpack_pack_double(&pk, dealt->told_s);
     put(&pk, "elapsed");
     msgpack_pack_double(&pk, begin_of->elapsed_s);
     put(&pk, "began");

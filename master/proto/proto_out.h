@@ -57,6 +57,8 @@ struct scenarios_begin {
     const char *machine;
 };
 struct scenarios_dealt {
+    uint64_t number, after;      /* after: that of the shares that must have come before; 0: none */
+    double told_s;               /* elapsed_s when all were told */
     const struct stripe *shares; /* by scenario: which arrivals are the worker's */
     size_t count;
     /* ... or NULL: since which index, until that share begins, none was; UINT64_MAX: it was not

@@ -77,6 +77,46 @@ def test_arrivals_that_a_worker_and_its_heir_started_are_told_as_repeated():
         assert told["due"] - told["repeated"] == ARRIVALS and told["due"] == told["started"] + told["dropped"] + told["cut"], (told, c.boss.describe())
 
 
+def begun(file, link, iterations):
+    return Cluster(file=file, link=link, scenario=f"look:constant-arrival-rate:class=Visitor,rate={RATE}/s,iterations={iterations}")
+
+
+def assert_all_started(c, iterations):
+    account = c.end(waits=True)
+    told = json.loads((c.folder / "summary.json").read_text())["scenarios"]["scenarios"][0]
+    assert account.missing == 0 and account.code == 0, (account, c.boss.describe())
+    assert told["due"] == told["started"] + told["dropped"] + told["cut"] == iterations and told["repeated"] == 0, (told, c.boss.describe())
+
+
+NO_WAIT = FILE.replace("wait_time = constant(0.05)", "")
+
+
+def test_shares_of_arrivals_that_are_lost_on_the_way_are_sent_again():
+    courier = Courier(what="katydid_scenarios", loses=2)
+    with begun(NO_WAIT, courier, ARRIVALS) as c:
+        wait_for(lambda: courier.loses == 0, "shares that were lost, twice")
+        assert_all_started(c, ARRIVALS)
+
+
+def test_arrivals_of_a_worker_that_never_heard_of_its_shares_are_told():
+    courier = Courier(what="katydid_scenarios", loses=1000)
+    with begun(NO_WAIT, courier, 200) as c:
+        c.end(waits=True)
+        told = json.loads((c.folder / "summary.json").read_text())["scenarios"]["scenarios"][0]
+        assert (told["due"], told["started"] + told["dropped"], told["cut"]) == (200, 100, 100), (told, c.boss.describe())
+
+
+def test_what_a_worker_left_is_done_by_one_that_missed_the_word():
+    courier = Courier()
+    with begun(NO_WAIT, courier, ARRIVALS) as c:
+        wait_for(lambda: c.seen() > RATE, "the first arrivals")
+        courier.what, courier.loses = b"katydid_scenarios", 1
+        c.workers[1].signal(signal.SIGTERM)
+        assert c.workers[1].wait(60) == 0
+        wait_for(lambda: courier.loses == 0, "the word that was lost")
+        assert_all_started(c, ARRIVALS)
+
+
 def test_what_a_worker_that_stands_still_takes_with_it_is_told():
     with Cluster() as c:
         c.wait_for_load()

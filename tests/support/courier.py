@@ -11,9 +11,11 @@ HELD_S = 2  # a report for the next one: two seconds' worth of them
 
 class Courier:
     """Reports (the type `stats`) come twice, and in another order, as told; all other messages as they are. While `is_deaf`
-    nothing comes to the worker that joined first, while `is_mute` nothing comes from it."""
+    nothing comes to the worker that joined first, while `is_mute` nothing comes from it. `loses`: so many of the messages of the
+    type `what` do not come to it."""
 
-    def __init__(self, repeats=False, reorders=False):
+    def __init__(self, repeats=False, reorders=False, what="", loses=0):
+        self.what, self.loses = what.encode(), loses
         self.repeats, self.reorders, self.is_over = repeats, reorders, threading.Event()
         self.is_deaf = self.is_mute = False
         self.repeated = self.reordered = 0
@@ -53,7 +55,7 @@ class Courier:
                 message = source.recv_multipart()
                 first = next(iter(backs.values()), None)
                 if source is not front:
-                    if not (self.is_deaf and backs[source] == first):
+                    if not (backs[source] == first and (self.is_deaf or self._loses(message[-1]))):
                         front.send_multipart([backs[source], *message])
                     continue
                 who, *parts = message
@@ -66,6 +68,11 @@ class Courier:
                     backs[back] = who
                     poller.register(back, zmq.POLLIN)
                 self._forward(next(s for s, name in backs.items() if name == who), who, parts, held)
+
+    def _loses(self, message):
+        is_lost = self.loses > 0 and self.what in message[:2 + len(self.what)]
+        self.loses -= is_lost
+        return is_lost
 
     def _forward(self, back, who, parts, held):
         is_report = b"\xa5stats" in parts[-1][:8]

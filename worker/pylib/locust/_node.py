@@ -133,7 +133,7 @@ class Node(Silence):
             "spawning_complete": lambda message: self._orders.put((self._spawning_complete, message.data["user_count"])),
             "katydid_ack": self._on_katydid_ack,
             "katydid_setup": lambda message: self._orders.put((self._take_setup, message.data)),
-            "katydid_scenarios": lambda message: self._orders.put((self._dealt.follow, message.data, clock())),
+            "katydid_scenarios": lambda message: self._dealt.hears(message.data) and self._orders.put((self._dealt.follow, message.data, clock())),
             "katydid_spans_heard": lambda message: self.journals.spans.heard(message.data),
             "katydid_grant": lambda message: self._dealt.grant(message.data),
             "katydid_reload": lambda message: self._orders.put((self._restart, message.data)),
@@ -622,7 +622,7 @@ class Node(Silence):
         self._end_orphans()
         self._reports.forget()
         self._last_spawn = 0.0  # of another clock
-        self._last_order = 0
+        self._last_order = self._dealt.heard = 0
         self._core.clear()
 
     def _restart(self, locustfile):

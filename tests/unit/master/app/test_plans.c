@@ -111,6 +111,54 @@ static void shares_are_sent_when_the_users_are_there(void **state)
     free_plans(b);
 }
 
+static void beat(struct bench *b, const char *id, uint64_t shares)
+{
+    const struct message_heartbeat h = {.state = "running", .order = 1, .shares = shares};
+    registry_heartbeat(&b->m.nodes, id, &h, "");
+}
+
+/* As if no heartbeat could be under way any more. */
+static void look_later(struct bench *b)
+{
+    sbuf_clear(&b->sent);
+    for (size_t i = 0; i < b->m.plans.post_count; i++)
+        b->m.plans.posts[i].at -= 60;
+    plans_second(&b->m);
+}
+
+static void shares_are_sent_until_they_are_heard(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=1h,users=2,max_users=9");
+    struct worker *w = join(b, "w");
+    assert_true(ask(b, swarm(9, 9)).is_ok);
+    turn(b);
+    struct class_users users = {(char *)(uintptr_t) "Shopper", 2};
+    roster_set_users(&b->m.machine.roster, w, &users, 1);
+    run_on(&b->m, &(struct machine_event){.kind = ON_WORKER_USERS, .worker = w});
+    beat(b, "w", 0);
+    sbuf_clear(&b->sent);
+    plans_second(&b->m); /* it may be under way */
+    assert_false(was_sent(b, "katydid_scenarios>w"));
+    look_later(b);
+    assert_true(was_sent(b, "katydid_scenarios>w"));
+    plans_deal_anew(&b->m);
+    assert_int_equal(b->m.plans.posts[0].count, 2);
+    beat(b, "w", 1);
+    look_later(b); /* the second one alone */
+    assert_true(was_sent(b, "katydid_scenarios>w"));
+    assert_int_equal(b->m.plans.posts[0].count, 1);
+    beat(b, "w", 2);
+    look_later(b);
+    assert_false(was_sent(b, "katydid_scenarios>w"));
+    plans_deal_anew(&b->m);
+    beat(b, "w", UINT64_MAX); /* it says nothing of them */
+    look_later(b);
+    assert_false(was_sent(b, "katydid_scenarios>w"));
+    free_plans(b);
+}
+
 static void what_cannot_be_changed_is_refused(void **state)
 {
     (void)state;
@@ -277,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_run_is_as_its_scenarios_want_it),
         cmocka_unit_test(a_test_without_scenarios_has_none),
         cmocka_unit_test(shares_are_sent_when_the_users_are_there),
+        cmocka_unit_test(shares_are_sent_until_they_are_heard),
         cmocka_unit_test(what_cannot_be_changed_is_refused),
         cmocka_unit_test(a_change_is_of_this_run_alone),
         cmocka_unit_test(a_throttle_is_changed),
