@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* katydid: the one command people type. Options in, exit code out. */
 #include "common/base/addresses.h"
+#include "common/base/heap.h"
 #include "common/base/log.h"
 #include "master/app/complain.h"
 #include "master/nodes/children.h"
@@ -116,6 +117,7 @@ static int run(const struct options *o, char **argv)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_run_worker(o);
+    heap_settle();
     return repeat_is_wanted(o) ? repeat_run(o, argv) : master_run(o);
 }
 

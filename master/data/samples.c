@@ -172,8 +172,8 @@ static struct sample make(const char *worker, struct sample_in *in)
     sbuf_adds(json, ",\"worker\":");
     sbuf_add_json(json, worker, strlen(worker));
     sbuf_addc(json, '}');
-    const size_t len = json->len;
-    return (struct sample){in->time_ms, len, sbuf_take(json)};
+    const size_t len = json->len; /* what grew by doubling may be twice as long */
+    return (struct sample){in->time_ms, len, mem_realloc(sbuf_take(json), len + 1)};
 }
 
 /* The kind of a failure's text, NULL of NULL; the caller ends it. */
