@@ -315,8 +315,8 @@ autobahn: all $(AUTOBAHN_STAMP) ## the client cases of the Autobahn test suite a
 # They make networks, small disks and control groups of their own, and hurt what runs in them.
 HOURS ?= 24
 .PHONY: drills soak
-drills: all $(SUPPORT) ## faults, long: kill, stop, partition, loss, clocks, full disks …; wants root, prints a table; not part of make test; T=pattern
-	@$(TEST_ENV) $(PY_COMPLETE) tests/drills/run.py --build $(O) $(if $(T),--only '$(T)') || $(FAILED)
+drills: all $(SUPPORT) ## faults, long: kill, stop, partition, loss, clocks, full disks …; wants root, prints a table; not part of make test; T=pattern, KEYS=1: with keys
+	@$(TEST_ENV) $(PY_COMPLETE) tests/drills/run.py --build $(O) $(if $(KEYS),--keys) $(if $(T),--only '$(T)') || $(FAILED)
 soak: all $(SUPPORT) $(CLIENTS_STAMP) ## a test of HOURS=24 with everything that could grow; prints slopes of memory, descriptors and processor share
 	@$(TEST_ENV) $(PY_COMPLETE) tests/drills/soak.py --build $(O) $(HOURS) || $(FAILED)
 .PHONY: docker-test

@@ -54,7 +54,7 @@ class MovingCluster(HostsCluster):
             self.hosts_file(self.bind)
         script = 'mount --bind "$0" /etc/hosts && exec "$@"'
         command = [KATYDID, "-f", self.file, "--worker", "--master-host", "boss.test", "--master-port", self.port]
-        return Process(["unshare", "--mount", "sh", "-c", script, path, *command], prefix=self.on[n + 1])
+        return Process(["unshare", "--mount", "sh", "-c", script, path, *command], env=self.join, prefix=self.on[n + 1])
 
 
 @drill("kill -9 of the master, started again at another address")

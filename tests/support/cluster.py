@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import KATYDID, Process, csv_row, free_port, get_json, locustfile, signal, target, wait_for
+from harness import KATYDID, Process, csv_row, free_port, get_json, locustfile, run_katydid, signal, target, wait_for
 
 FILE = """
     from locust import HttpUser, constant, task
@@ -57,20 +57,37 @@ def seconds_missing(text):
     return sum(int(s) for s in re.findall(r"at most (\d+) s of requests, is missing above", text))
 
 
+class Readable(Exception):
+    """The link has to read what it carries."""
+
+
 class Cluster:
-    """A target, a master and workers, all ours to hurt. Used as a context; what it started ends with it."""
+    """A target, a master and workers, all ours to hurt. Used as a context; what it started ends with it. With `with_keys` the link between
+    them is encrypted, as it is across machines."""
+
+    with_keys = False
 
     def __init__(self, workers=2, users=20, file=FILE, options=(), boss_env=None, worker_env=None, link=None, on=None, bind="127.0.0.1", scenario=None):
         self.count, self.users, self.text, self.options = workers, users, file, options
         self.boss_env, self.worker_env, self.link, self.on, self.bind = boss_env, worker_env, link, on or [()] * (workers + 1), bind
         self.load = ["--scenario", scenario] if scenario else None
         self.port, self.web, self.stack = free_port(), free_port(), contextlib.ExitStack()
-        self.workers = []
+        self.workers, self.safety, self.join = [], ["--insecure"], {}
+        if self.with_keys and getattr(link, "reads", False):
+            raise Readable
+
+    def _make_keys(self):
+        keys = self.folder / "cluster.keys"
+        made = run_katydid("keys", "new", keys)
+        assert made.code == 0, made.describe()
+        self.safety, self.join = ["--keys", keys], {"KATYDID_JOIN": "#" + made.stdout.strip().partition("#")[2]}
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="katydid-drill-")))
             self.file = stack.enter_context(locustfile(self.text))
+            if self.with_keys:
+                self._make_keys()
             self.server = stack.enter_context(target(prefix=self.on[0], address=self.bind))
             self.master_port = self.link.open(stack, self.port) if self.link else self.port
             self.boss = stack.enter_context(self.master())
@@ -85,12 +102,12 @@ class Cluster:
     def master(self, *more):
         return Process([KATYDID, "-f", self.file, "-H", self.server.url, "--master", "--master-bind-host", self.bind, "--master-bind-port", self.port,
                         "--web-host", self.bind, "--web-port", self.web, "--autostart", "--autoquit", 0, "--expect-workers", self.count, *(self.load or ("-u", self.users, "-r", self.users)),
-                        "--summary", self.folder / "summary.json", "--csv", self.folder / "out", "--insecure", *self.options, *more],
+                        "--summary", self.folder / "summary.json", "--csv", self.folder / "out", *self.safety, *self.options, *more],
                        env={"KATYDID_HISTORY": "off", **(self.boss_env or {})}, prefix=self.on[0])
 
     def worker(self, n, port=None):
         return Process([KATYDID, "-f", self.file, "--worker", "--master-host", self.bind, "--master-port", port or self.master_port],
-                       env=self.worker_env, prefix=self.on[n + 1])
+                       env={**self.join, **(self.worker_env or {})}, prefix=self.on[n + 1])
 
     def seen(self):
         return self.log()["requests"]

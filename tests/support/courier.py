@@ -14,6 +14,8 @@ class Courier:
     nothing comes to the worker that joined first, while `is_mute` nothing comes from it. `loses`: so many of the messages of the
     type `what` do not come to it."""
 
+    reads = True  # so there are no keys
+
     def __init__(self, repeats=False, reorders=False, what="", loses=0):
         self.what, self.loses = what.encode(), loses
         self.repeats, self.reorders, self.is_over = repeats, reorders, threading.Event()
