@@ -72,6 +72,7 @@ void page_audit(const struct master *m, const char *who, const char *action, dou
 {
     char *detail = users >= 0 ? sbuf_words("{\"users\":%.0f}", users) : NULL;
     audit_note(m->audit, &(struct audit_entry){.name = who,
+                                               .login = "",
                                                .role = "",
                                                .address = "",
                                                .action = action,

@@ -19,6 +19,7 @@
 struct entry {
     unsigned char hash[32];
     uint64_t until; /* monotonic ns */
+    char login[UPSTREAM_LOGIN_MAX + 1];
 };
 
 #define ADMISSION_TAG 0x61646d69u /* "admi" */
@@ -84,25 +85,32 @@ static bool hash_request(struct mg_connection *conn, const struct upstream *u,
     return is_ok;
 }
 
-static bool is_known(struct admission *g, const unsigned char hash[32], uint64_t *forgotten)
+static bool is_known(struct admission *g, const unsigned char hash[32], char *login,
+                     uint64_t *forgotten)
 {
     uint64_t now = clk_mono_ns();
     bool is_found = false;
     pthread_mutex_lock(&g->lock);
     *forgotten = g->forgotten;
-    for (size_t i = 0; i < ADMISSION_ENTRIES && !is_found; i++)
-        is_found = g->entries[i].until > now && memcmp(g->entries[i].hash, hash, 32) == 0;
+    for (size_t i = 0; i < ADMISSION_ENTRIES && !is_found; i++) {
+        const struct entry *e = &g->entries[i];
+        is_found = e->until > now && memcmp(e->hash, hash, 32) == 0;
+        if (is_found)
+            memcpy(login, e->login, sizeof e->login);
+    }
     pthread_mutex_unlock(&g->lock);
     return is_found;
 }
 
 /* Unless all was forgotten since the host was asked. */
-static void remember(struct admission *g, const unsigned char hash[32], uint64_t forgotten)
+static void remember(struct admission *g, const unsigned char hash[32], const char *login,
+                     uint64_t forgotten)
 {
     pthread_mutex_lock(&g->lock);
     if (g->forgotten == forgotten) {
         struct entry *e = &g->entries[g->next++ % ADMISSION_ENTRIES];
         memcpy(e->hash, hash, 32);
+        memcpy(e->login, login, sizeof e->login);
         e->until = clk_mono_ns() + ADMISSION_SECONDS * 1000000000ull;
     }
     pthread_mutex_unlock(&g->lock);
@@ -123,10 +131,10 @@ int admission_admits(struct admission *g, struct mg_connection *conn, const stru
     unsigned char hash[32];
     uint64_t forgotten = 0;
     bool has_hash = hash_request(conn, u, hash);
-    if (has_hash && is_known(g, hash, &forgotten))
+    if (has_hash && is_known(g, hash, u->login, &forgotten))
         return 0;
     int status = upstream_admits(conn, u);
     if (status == 0 && has_hash)
-        remember(g, hash, forgotten);
+        remember(g, hash, u->login, forgotten);
     return status;
 }

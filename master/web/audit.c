@@ -29,6 +29,7 @@ struct audit {
     struct spool *file; /* lives as long as the process; NULL: the log only */
     char *path;
     bool is_loud;
+    uint64_t stranger_at; /* when one was told of; atomic, monotonic ns */
 };
 
 static void add_left_out(struct sbuf *text, unsigned long lines)
@@ -89,6 +90,8 @@ static void log_it(const struct audit *a, const struct audit_entry *e)
     sbuf_adds(&line, e->name[0] != '\0' ? e->name : "somebody");
     if (e->role[0] != '\0' && strcmp(e->role, e->name) != 0)
         sbuf_addf(&line, " (%s)", e->role);
+    if (e->login[0] != '\0')
+        sbuf_addf(&line, ", logged in as %s,", e->login);
     sbuf_addf(&line, "%s%s: %s", e->address[0] != '\0' ? " from " : "", e->address, e->action);
     if (e->object[0] != '\0') {
         sbuf_addc(&line, ' ');
@@ -104,9 +107,20 @@ static void log_it(const struct audit *a, const struct audit_entry *e)
     sbuf_fini(&line);
 }
 
+static bool is_strangers_turn(struct audit *a)
+{
+    const uint64_t now = clk_mono_ns();
+    uint64_t last = __atomic_load_n(&a->stranger_at, __ATOMIC_RELAXED);
+    return (last == 0 || now - last >= 1000000000u) &&
+           __atomic_compare_exchange_n(&a->stranger_at, &last, now, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
 void audit_note(struct audit *a, const struct audit_entry *e)
 {
     HANDLE_IS(a, AUDIT_TAG);
+    if (e->is_stranger && !is_strangers_turn(a))
+        return;
     log_it(a, e);
     if (a->file == NULL)
         return;
@@ -114,6 +128,8 @@ void audit_note(struct audit *a, const struct audit_entry *e)
     add_time(&line);
     sbuf_add_json_member(&line, "name", e->name);
     sbuf_add_json_member(&line, "role", e->role);
+    if (e->login[0] != '\0')
+        sbuf_add_json_member(&line, "login", e->login);
     sbuf_add_json_member(&line, "address", e->address);
     sbuf_add_json_member(&line, "action", e->action);
     if (e->object[0] != '\0')

@@ -10,6 +10,7 @@
 #include "master/web/bridge.h"
 #include "master/web/form.h"
 #include "master/web/guard.h"
+#include "master/web/upstream.h"
 
 #include "common/base/sbuf.h"
 
@@ -26,7 +27,11 @@ struct request {
     struct door *door;
     struct access_who who; /* door.h */
     bool is_by_header;     /* whose token came in Authorization */
-    const char *client;    /* its address */
+    char login[UPSTREAM_LOGIN_MAX +
+               1];      /* who is logged in (--web-login), as the host said; "" nobody */
+    bool has_login;     /* the host asks for one */
+    bool may_change;    /* something; else it only looks */
+    const char *client; /* its address */
     const char *method;
     const char *full_path;         /* as path.h reads it */
     const char *path;              /* the part of it below the base path; NULL: it is outside */

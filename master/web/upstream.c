@@ -101,6 +101,7 @@ static bool is_own_header(const char *name)
                                         "X-Katydid-Secret",
                                         "X-Katydid-Role",
                                         "X-Katydid-User",
+                                        UPSTREAM_LOGIN_HEADER,
                                         ADMIT_HEADER,
                                         FRONT_HEADER,
                                         NULL};
@@ -192,24 +193,42 @@ static int status_of(const struct sbuf *in)
     return status >= 200 && status < 600 ? status : 0;
 }
 
-static bool has_header(const char *head, const char *name)
+/* What is behind the colon; NULL: there is no such line. */
+static const char *header_of(const char *head, const char *name)
 {
     size_t len = strlen(name);
     for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line + 2, "\r\n"))
         if (strncasecmp(line + 2, name, len) == 0 && line[2 + len] == ':')
-            return true;
-    return false;
+            return line + 3 + len;
+    return NULL;
+}
+
+void upstream_read_login(const char *header, size_t len, char login[UPSTREAM_LOGIN_MAX + 1])
+{
+    if (mg_url_decode(header, (int)len, login, UPSTREAM_LOGIN_MAX + 1, 0) < 0)
+        login[0] = '\0';
+}
+
+static void take_login(const struct upstream *u, const char *head)
+{
+    const char *said = u->login != NULL ? header_of(head, UPSTREAM_LOGIN_HEADER) : NULL;
+    if (said == NULL)
+        return;
+    said += strspn(said, " ");
+    upstream_read_login(said, strcspn(said, "\r"), u->login);
 }
 
 static void add_missing(struct sbuf *out, const char *head, const char *name, const char *value)
 {
-    if (!has_header(head, name))
+    if (header_of(head, name) == NULL)
         sbuf_addf(out, "%s: %s\r\n", name, value);
 }
 
+/* Of the connection, or for us alone. */
 static bool is_of_connection(const char *line, const char *end)
 {
-    static const char *const names[] = {"Connection", "Keep-Alive", "Transfer-Encoding", NULL};
+    static const char *const names[] = {"Connection", "Keep-Alive", "Transfer-Encoding",
+                                        UPSTREAM_LOGIN_HEADER, NULL};
     char name[32];
     const char *colon = memchr(line, ':', (size_t)(end - line));
     if (colon == NULL || (size_t)(colon - line) >= sizeof name)
@@ -236,7 +255,8 @@ static void write_answer_head(const char *head, struct sbuf *out)
 }
 
 /* in: the head of the answer, and what came behind it; the body begins at `body`, 0: no answer. */
-static int pass_answer(struct mg_connection *conn, int fd, struct sbuf *in, size_t body)
+static int pass_answer(struct mg_connection *conn, const struct upstream *u, int fd,
+                       struct sbuf *in, size_t body)
 {
     struct sbuf out = {0};
     char chunk[16384];
@@ -248,6 +268,7 @@ static int pass_answer(struct mg_connection *conn, int fd, struct sbuf *in, size
     struct sbuf rest = {0};
     sbuf_add(&rest, in->data + body, in->len - body);
     in->data[body] = '\0';
+    take_login(u, in->data);
     write_answer_head(in->data, &out);
     bool is_ok = mg_write(conn, out.data, out.len) > 0;
     if (is_ok && rest.len > 0)
@@ -270,7 +291,7 @@ static int forward(struct mg_connection *conn, const struct upstream *u)
     int status;
     if (send_request(conn, u, fd)) {
         size_t body = read_head(fd, &in);
-        status = pass_answer(conn, fd, &in, body);
+        status = pass_answer(conn, u, fd, &in, body);
     } else {
         status = reply_error(conn, 502, "", "The request could not be passed on whole.");
     }
@@ -325,7 +346,9 @@ int upstream_admits(struct mg_connection *conn, const struct upstream *u)
                              "This page needs the process that runs the locustfile to admit you, "
                              "and it does not answer.");
     else if (!is_admitted(&in))
-        status = pass_answer(conn, fd, &in, body);
+        status = pass_answer(conn, u, fd, &in, body);
+    else
+        take_login(u, in.data);
     if (fd >= 0)
         close(fd);
     leave();

@@ -8,6 +8,7 @@
  * or mute is an answer with words.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 struct access_who;
 struct door;
@@ -16,6 +17,9 @@ struct sbuf;
 
 #define UPSTREAM_BODY_MAX (64LL << 20)
 #define UPSTREAM_MAX 24 /* requests under way */
+/* In answers of the host and in requests of its own: who is logged in, UTF-8 in percent escapes. */
+#define UPSTREAM_LOGIN_HEADER "X-Katydid-Login"
+#define UPSTREAM_LOGIN_MAX 256
 
 struct upstream {
     const char *socket; /* path */
@@ -27,8 +31,13 @@ struct upstream {
     const struct access_who *who; /* told by X-Katydid-Role and -User; the token itself is not */
     bool is_by_header;            /* that came in Authorization */
     const struct sbuf
-        *body; /* to be shown to who is asked whether the request may pass; NULL none */
+        *body;   /* to be shown to who is asked whether the request may pass; NULL none */
+    char *login; /* UPSTREAM_LOGIN_MAX + 1 bytes for who the host says is logged in; NULL: nobody
+                    asks */
 };
+
+/* "": nobody, or no name. */
+void upstream_read_login(const char *header, size_t len, char login[UPSTREAM_LOGIN_MAX + 1]);
 
 /* Answers with what the host answers. Returns the status. */
 int upstream_forward(struct mg_connection *conn, const struct upstream *u);

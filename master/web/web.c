@@ -25,6 +25,7 @@
 #include "master/web/guard.h"
 #include "master/web/listen.h"
 #include "master/web/live.h"
+#include "master/web/note.h"
 #include "master/web/path.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
@@ -146,7 +147,8 @@ static struct upstream upstream_of(const struct web *w, struct request *r, const
                              .has_tls = w->listen.has_tls,
                              .door = w->door,
                              .who = &r->who,
-                             .is_by_header = r->is_by_header};
+                             .is_by_header = r->is_by_header,
+                             .login = r->login};
 }
 
 static bool is_change(const struct request *r)
@@ -166,6 +168,7 @@ static int forward(struct web *w, struct request *r, const struct host_web *h)
     if (is_change(r) && !is_by_page(r))
         return request_refuse_sender(r);
     r->is_forwarded = true;
+    r->has_login = h->has_login;
     admission_forget(w->admission);
     int status = upstream_forward(r->conn, &u);
     admission_forget(w->admission);
@@ -212,6 +215,7 @@ static int ask_host(struct web *w, struct request *r, const struct host_web *h)
 
 static int check_admission(struct web *w, struct request *r, const struct host_web *h)
 {
+    r->has_login = h->has_login;
     bool is_asked = h->is_changed || (h->has_login && !is_open(r->path));
     return is_asked ? ask_host(w, r, h) : 0;
 }
@@ -365,6 +369,9 @@ static void take_who(struct request *r)
 {
     const char *name = mg_get_header(r->conn, "X-Katydid-User");
     const char *client = mg_get_header(r->conn, "X-Forwarded-For");
+    const char *login = mg_get_header(r->conn, UPSTREAM_LOGIN_HEADER);
+    if (login != NULL)
+        upstream_read_login(login, strlen(login), r->login);
     if (name != NULL)
         snprintf(r->who.name, sizeof r->who.name, "%s", name);
     if (client != NULL)
@@ -376,12 +383,13 @@ static void take_who(struct request *r)
 static int check_door(struct web *w, struct request *r)
 {
     r->who.role = ROLE_RUN;
+    r->may_change = may_change(r);
     if (is_inner(w, r->conn)) {
         take_who(r);
         return 0;
     }
     int status = door_admit(r);
-    return status != 0 ? status : door_check_role(r, may_change(r));
+    return status != 0 ? status : door_check_role(r, r->may_change);
 }
 
 static int serve_path(struct web *w, struct request *r, const char *path)
@@ -398,69 +406,11 @@ static int serve_path(struct web *w, struct request *r, const char *path)
     return is_upgrade(r->conn) ? check_upgrade(r, w) : serve_request(w, r);
 }
 
-/* -- the audit -- */
-
-static const char *action_of(const struct request *r)
-{
-    static const struct {
-        const char *path, *action;
-    } actions[] = {
-        {"/login", "sign in"}, {"/swarm", "start"},       {"/user", "class settings"},
-        {"/stop", "stop"},     {"/stats/reset", "reset"},
-    };
-    if (r->path == NULL)
-        return NULL;
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        if (strcmp(actions[i].path, r->path) == 0)
-            return actions[i].action;
-    if (strcmp(r->path, SESSION_PATH) == 0)
-        return "sign out";
-    if (r->piece[0] != '\0' && strcmp(r->method, "DELETE") == 0)
-        return "delete run";
-    const struct route_found found = find_route(r->path, r->method);
-    return found.route != NULL ? strrchr(r->path, '/') + 1 : NULL;
-}
-
-/* What only looks at a form. */
-static bool is_question(const struct request *r)
-{
-    return r->path != NULL &&
-           (strcmp(r->path, "/api/v1/check") == 0 || strcmp(r->path, "/api/v1/thresholds") == 0);
-}
-
-/* A stranger's requests are told of when he tried a token: they are as slow as attempts are. What
- * the host carried out by a request of its own is told of as that. */
-static bool is_worth_a_note(const struct web *w, const struct request *r, int status)
-{
-    if (w->audit == NULL || status == 429 || is_question(r))
-        return false;
-    if (r->is_failed)
-        return true;
-    if (r->who.role == ROLE_NONE || !may_change(r))
-        return false;
-    const bool is_ours = r->path != NULL && find_route(r->path, r->method).route != NULL;
-    return !r->is_forwarded || !is_ours || status == 401 || status == 403;
-}
-
 static void note(const struct web *w, const struct request *r, int status)
 {
-    struct sbuf path = {0};
-    if (!is_worth_a_note(w, r, status))
-        return;
-    const char *action = r->is_failed ? "wrong token" : action_of(r);
-    if (action == NULL || r->is_failed)
-        sbuf_addf(&path, "%s %s", r->method, r->full_path);
-    char *detail = audit_detail(r->said.data, r->said.len);
-    audit_note(w->audit,
-               &(struct audit_entry){.name = r->who.name,
-                                     .role = door_asks(w->door) ? role_word(r->who.role) : "",
-                                     .address = r->client,
-                                     .action = action != NULL ? action : "request",
-                                     .object = path.len > 0 ? path.data : r->piece,
-                                     .detail = detail,
-                                     .status = status});
-    free(detail);
-    sbuf_fini(&path);
+    const struct route_found none = {0};
+    const struct route_found found = r->path != NULL ? find_route(r->path, r->method) : none;
+    note_request(w->audit, r, found.route, status);
 }
 
 static int serve(struct web *w, struct request *r, const char *raw_path)

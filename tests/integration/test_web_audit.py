@@ -5,7 +5,7 @@ import signal
 import urllib.request
 
 from harness import free_port, locustfile, run_katydid, wait_for
-from test_web_host import PLAIN, Caller, page
+from test_web_host import LOGIN, PLAIN, Caller, page
 from test_web_token import COMMAND, RUN, SEE, TOKENS, bearer
 
 GUARDED = PLAIN + """
@@ -81,6 +81,43 @@ def test_what_passes_through_the_locustfile_is_told_once(tmp_path):
         assert [(line["action"], line["status"]) for line in lines] == [("start", 200), ("start", 403), ("request", 200)]
         assert lines[0]["detail"]["user_count"] == "1" and lines[2]["object"] == "POST /mine"
         assert "geheim" not in file.read_text()
+
+
+def test_who_is_logged_in_is_told(tmp_path):
+    file = tmp_path / "audit"
+    start = b'{"users": 1, "spawn_rate": 1, "host": "http://127.0.0.1:1"}'
+    with page(LOGIN, "--web-login", "--audit-log", file) as process:
+        call, stranger = Caller(process.call.base), Caller(process.call.base)
+        assert stranger("/api/v1/start", start, **COMMAND)[0] == 401 and stranger("/stop", b"")[0] == 302
+        assert stranger("/mine", b"", **{"X-Katydid-Login": "boss"})[0] in (302, 405)
+        assert [line["name"] for line in told(file, 1)] == [""]
+        assert call("/login_submit", {"username": "Änne\n<b>", "password": "right"})[0] == 302
+        signed = told(file, 2)[-1]
+        assert (signed["name"], signed["object"], signed["role"]) == ("Änne?<b>", "POST /login_submit", "")
+        for _ in range(2):  # the second time the host is not asked
+            assert call("/api/v1/start", start, **COMMAND)[0] == 200 and call("/stop", b"")[0] == 200
+        lines = told(file, 6)[2:]
+        assert [(line["name"], line["action"]) for line in lines] == [("Änne?<b>", "start"), ("Änne?<b>", "stop")] * 2
+        headers = call("/mine")[2]
+        assert "X-Katydid-Login" not in headers and "boss" not in file.read_text()
+
+
+def test_with_a_token_and_a_login_both_names_are_told(tmp_path):
+    file = tmp_path / "audit"
+    guarded = LOGIN + """
+        @web_ui.app.before_request
+        def before():
+            if request.headers.get("X-No"):
+                return "no", 403
+"""
+    with page(guarded, "--web-login", "--audit-log", file, env={"KATYDID_WEB_TOKEN": TOKENS}) as process:
+        call, form = Caller(process.call.base), {"user_count": 1, "spawn_rate": 1, "host": "http://127.0.0.1:1"}
+        assert call("/login_submit", {"username": "bob", "password": "right"}, **bearer(RUN))[0] == 302
+        assert call("/swarm", form, **bearer(RUN))[0] == 200 and call("/swarm", form, **bearer(RUN), **{"X-No": "1"})[0] == 403
+        lines = told(file, 3)
+        assert [(line["name"], line["login"], line["role"], line["action"], line["status"]) for line in lines] == [
+            ("anna", "bob", "run", "request", 302), ("anna", "bob", "run", "start", 200), ("anna", "bob", "run", "start", 403)]
+        process.wait_line("anna .run., logged in as bob, from 127.0.0.1: start")
 
 
 def test_what_the_command_line_starts_is_told(tmp_path):

@@ -11,6 +11,7 @@ import json
 from io import BytesIO
 from urllib.parse import urlencode
 
+LOGIN = "X-Katydid-Login"  # of our answers to the master, and of our requests
 KEY = "katydid.ask"  # in the WSGI environment of a request that only asks
 _FORM = "application/x-www-form-urlencoded"
 FIGURES = ("/stats/requests", "/exceptions", "/logs", "/tasks")  # asked for, they are answered
@@ -33,6 +34,11 @@ class Ask:
     @property
     def is_admitted(self):
         return self.is_reached and self.status.startswith("2")
+
+    @property
+    def login(self):
+        """The header that says who is logged in, if anybody is."""
+        return [header for header in self.headers if header[0] == LOGIN]
 
     def _start(self, status, headers, exc_info=None):
         self.status, self.headers = status, headers

@@ -72,6 +72,8 @@ class Views:
             return Response(body, 200, mimetype=kind)
         query = request.query_string.decode("latin-1")
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        if self._web_ui.web_login:
+            headers.update(_web_login.who())
         has_body = request.method not in ("GET", "HEAD", "OPTIONS")
         body = request.get_data(parse_form_data=False) if has_body else None
         status, headers, body = self._ask(
@@ -198,6 +200,8 @@ class HostWebUI(WebUI):
 
     def _open_app(self):
         super()._open_app()
+        if self.web_login:
+            _web_login.tell_who(self._app)
         self._made = Mark(self._app)
         gevent.spawn(self._look)
         if self._send is not None:  # touched late, by a listener of a later event
@@ -271,7 +275,7 @@ class HostWebUI(WebUI):
             return self.app(environ, start_response)
         ask = _web_ask.Ask().run(self.app, environ)
         if ask.is_admitted:
-            start_response("204 No Content", [("X-Katydid-Admitted", "1")])
+            start_response("204 No Content", [("X-Katydid-Admitted", "1"), *ask.login])
             return []
         start_response(ask.status, ask.headers)
         return [ask.body]

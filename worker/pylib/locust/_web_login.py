@@ -8,8 +8,9 @@ import json
 import logging
 import secrets
 from html import escape
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from . import _web_ask
 from ._web_throttle import Throttle
 
 logger = logging.getLogger("locust.web")
@@ -72,6 +73,29 @@ def has_session():
     except Exception as error:
         logger.debug("A request was not admitted: %s", error)
         return False
+
+
+_NAME_MAX = 64
+
+
+def who():
+    """In a request context: the header that tells the master who is logged in; {} nobody."""
+    from flask_login import current_user
+
+    if not has_session():
+        return {}
+    name = str(current_user.get_id())[:_NAME_MAX]
+    name = "".join(c if c.isprintable() else "?" for c in name)
+    return {_web_ask.LOGIN: quote(name, safe="", errors="replace")}
+
+
+def tell_who(app):
+    """Has each of the app's answers tell it: the master takes it out."""
+
+    @app.after_request
+    def tell(response):
+        response.headers.update(who())
+        return response
 
 
 class Slowed:

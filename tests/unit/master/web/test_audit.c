@@ -54,6 +54,15 @@ static void a_detail_is_bounded(void **state)
     free(detail);
 }
 
+static const struct audit_entry ANNA = {.name = "anna",
+                                        .role = "run",
+                                        .login = "",
+                                        .address = "10.0.0.7",
+                                        .action = "start",
+                                        .object = "",
+                                        .detail = "{}",
+                                        .status = 200};
+
 static void lines_are_added_to_the_file(void **state)
 {
     char path[] = "/tmp/katydid-audit-XXXXXX", text[1000], *why = NULL;
@@ -62,7 +71,7 @@ static void lines_are_added_to_the_file(void **state)
     for (int i = 0; i < 2; i++) {
         struct audit *a = audit_open(path, false, &why);
         assert_non_null(a);
-        audit_note(a, &(struct audit_entry){"anna", "run", "10.0.0.7", "start", "", "{}", 200});
+        audit_note(a, &ANNA);
         audit_close(a);
     }
     FILE *f = fopen(path, "r");
@@ -79,12 +88,39 @@ static void lines_are_added_to_the_file(void **state)
     free(why);
 }
 
+static void strangers_do_not_fill_the_file(void **state)
+{
+    enum { NOTES = 20000 };
+    char path[] = "/tmp/katydid-audit-XXXXXX", text[1000], *why = NULL;
+    struct audit_entry stranger = ANNA;
+    int lines = 0, others = 0;
+    (void)state;
+    close(mkstemp(path));
+    stranger.name = "";
+    stranger.is_stranger = true;
+    struct audit *a = audit_open(path, false, &why);
+    for (int i = 0; i < NOTES; i++)
+        audit_note(a, &stranger);
+    audit_note(a, &ANNA);
+    audit_close(a);
+    FILE *f = fopen(path, "r");
+    while (fgets(text, sizeof text, f) != NULL) {
+        lines++;
+        others += strstr(text, "anna") != NULL;
+    }
+    assert_in_range(lines, 2, NOTES / 100);
+    assert_int_equal(others, 1);
+    fclose(f);
+    remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_fields_are_told_and_no_secret),
         cmocka_unit_test(a_detail_is_bounded),
         cmocka_unit_test(lines_are_added_to_the_file),
+        cmocka_unit_test(strangers_do_not_fill_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
