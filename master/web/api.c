@@ -219,14 +219,9 @@ static const char *part(struct request *r, enum document document, struct sbuf *
 }
 
 struct html_report_parts {
+    bool has_samples, has_logs; /* asked for */
     struct sbuf script, samples, logs, metrics, plans;
 };
-
-static bool is_wanted(const struct request *r, const char *name)
-{
-    const char *value = form_get(&r->query, name);
-    return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
-}
 
 static void name_file(const struct view *v, char *file, size_t size)
 {
@@ -241,9 +236,9 @@ static void ask_main_thread(struct request *r, const struct view *v, const struc
                             struct html_report_ask *ask, struct html_report_parts *p)
 {
     ask->script = part(r, DOCUMENT_SCRIPT, &p->script);
-    if (is_wanted(r, "samples"))
+    if (p->has_samples)
         ask->samples = part(r, DOCUMENT_REPORT_SAMPLES, &p->samples);
-    if (is_wanted(r, "logs"))
+    if (p->has_logs)
         ask->logs = part(r, DOCUMENT_REPORT_LOGS, &p->logs);
     if (v->series != NULL) {
         const struct settled_range whole = timeline_json_settle(v, q);
@@ -272,9 +267,9 @@ static void ask_stored(struct request *r, const struct query *q, struct html_rep
     json_t *kept =
         runs_kept(r->runs, r->piece, &text, &t) ? json_loadb(text.data, text.len, 0, NULL) : NULL;
     ask->script = part_of_stored(kept, "script", &p->script);
-    if (is_wanted(r, "samples"))
+    if (p->has_samples)
         ask->samples = part_of_stored(kept, "samples", &p->samples);
-    if (is_wanted(r, "logs"))
+    if (p->has_logs)
         ask->logs = part_of_stored(kept, "logs", &p->logs);
     if (!q->has_from && !q->has_to)
         ask->metrics = part_of_stored(kept, "metrics", &p->metrics);
@@ -291,7 +286,11 @@ static int answer_report(struct request *r, bool is_download)
     char file[96];
     struct sbuf out = {0};
     struct html_report_parts parts = {0};
+    struct query_error e;
     int status;
+    if (!query_flag(&r->query, "samples", &parts.has_samples, &e) ||
+        !query_flag(&r->query, "logs", &parts.has_logs, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     if (!begin(r, &q, &v, &status))
         return status;
     struct html_report_ask ask = {.from = q.has_from ? q.from : 0, .to = q.has_to ? q.to : 0};

@@ -15,11 +15,13 @@ static int get_state(struct request *r)
 static int get_live(struct request *r)
 {
     struct feed_mark mark;
+    struct query_error e;
     struct sbuf out = {0};
+    if (!feed_mark_query(&mark, &r->query, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     struct view *v = request_view(r);
     if (v == NULL)
         return 503;
-    feed_mark_query(&mark, &r->query);
     feed_tick(v, &mark, &out);
     view_unref(v);
     int status = reply_json(r->conn, 200, &out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* api_samples: single requests and log lines. */
 #include "common/base/mem.h"
+#include "master/web/query.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 
@@ -23,9 +24,12 @@ static int answer(struct request *r, struct command c)
 
 static int get_samples(struct request *r)
 {
-    const uint64_t kind = form_get_number(&r->query, "kind", UINT32_MAX, 0);
-    const uint64_t row = form_get_number(&r->query, "row", UINT32_MAX, 0);
+    uint64_t kind = 0, row = 0;
+    struct query_error e;
     const char *check = form_get(&r->query, "check");
+    if (!query_count(&r->query, "kind", UINT32_MAX, &kind, &e) ||
+        !query_count(&r->query, "row", UINT32_MAX, &row, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     if (check != NULL && check[0] != '\0' && !kind && !row)
         return answer(
             r, (struct command){.document = DOCUMENT_CHECK_SAMPLES, .text = mem_strdup(check)});
@@ -41,10 +45,12 @@ static int get_samples(struct request *r)
 
 static int get_logs(struct request *r)
 {
-    struct command c = {.document = DOCUMENT_LINES,
-                        .since = form_get_number(&r->query, "since", UINT64_MAX, 0),
-                        .limit = form_get_number(&r->query, "limit", LINES_MAX, LINES_DEFAULT)};
-    return answer(r, c);
+    uint64_t since = 0, limit = LINES_DEFAULT;
+    struct query_error e;
+    if (!query_count(&r->query, "since", UINT64_MAX, &since, &e) ||
+        !query_count(&r->query, "limit", LINES_MAX, &limit, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
+    return answer(r, (struct command){.document = DOCUMENT_LINES, .since = since, .limit = limit});
 }
 
 static const struct route ROUTES[] = {

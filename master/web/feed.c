@@ -181,18 +181,25 @@ static void add_state(struct sbuf *out, const struct view *v)
 
 /* -- messages -- */
 
-void feed_mark_query(struct feed_mark *mark, const struct form *query)
+bool feed_mark_query(struct feed_mark *mark, const struct form *query, struct query_error *e)
 {
     const char *boot = form_get(query, "boot"), *run = form_get(query, "run");
+    uint64_t since = 0, rows = 0, columns = 0, has = 0;
     memset(mark, 0, sizeof *mark);
-    mark->columns = form_get_number(query, "columns", UINT64_MAX, 0);
-    mark->has = form_get_number(query, "has", UINT64_MAX, 0);
+    if (!query_count(query, "since", UINT64_MAX, &since, e) ||
+        !query_count(query, "defs", UINT32_MAX, &rows, e) ||
+        !query_count(query, "columns", UINT64_MAX, &columns, e) ||
+        !query_count(query, "has", UINT64_MAX, &has, e))
+        return false;
+    mark->columns = columns;
+    mark->has = has;
     if (boot == NULL || run == NULL)
-        return;
-    mark->tick = form_get_number(query, "since", UINT64_MAX, 0);
-    mark->rows = (uint32_t)form_get_number(query, "defs", UINT32_MAX, 0);
+        return true;
+    mark->tick = since;
+    mark->rows = (uint32_t)rows;
     snprintf(mark->boot, sizeof mark->boot, "%s", boot);
     snprintf(mark->run, sizeof mark->run, "%s", run);
+    return true;
 }
 
 void feed_hello(const struct view *v, struct sbuf *out)

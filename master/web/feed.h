@@ -5,7 +5,7 @@
 
 #include "common/base/sbuf.h"
 #include "master/data/view.h"
-#include "master/web/form.h"
+#include "master/web/query.h"
 
 /* What a viewer already has, and what it wants. All zero: nothing, and everything. */
 struct feed_mark {
@@ -26,8 +26,8 @@ enum {
 static_assert(FEED_COLUMNS <= 53, "JavaScript counts exactly up to there");
 #define FEED_COLUMNS_ALL ((UINT64_C(1) << FEED_COLUMNS) - 1)
 
-/* From a query: since, defs, boot, run, columns, has. */
-void feed_mark_query(struct feed_mark *mark, const struct form *query);
+/* From a query: since, defs, boot, run, columns, has. true; false and *e, and all is to be told. */
+bool feed_mark_query(struct feed_mark *mark, const struct form *query, struct query_error *e);
 
 /* Everything that stays while the master lives, and the state of the run. */
 void feed_hello(const struct view *v, struct sbuf *out);

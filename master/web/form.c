@@ -5,8 +5,6 @@
 #include "common/base/hex.h"
 #include "common/base/mem.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,18 +78,4 @@ const char *form_get(const struct form *f, const char *name)
             return f->fields[i].value;
     }
     return NULL;
-}
-
-unsigned long long form_get_number(const struct form *f, const char *name, unsigned long long max,
-                                   unsigned long long fallback)
-{
-    const char *text = form_get(f, name);
-    if (text == NULL || !isdigit((unsigned char)text[0]))
-        return fallback;
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || number > max)
-        return fallback;
-    return number;
 }

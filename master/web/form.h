@@ -26,6 +26,3 @@ bool form_parse_parts(struct form *f, const char *content_type, const char *byte
 void form_fini(struct form *f);
 /* The first value of that name, or NULL. */
 const char *form_get(const struct form *f, const char *name);
-/* A whole number in [0, max], or fallback when absent or no number. */
-unsigned long long form_get_number(const struct form *f, const char *name, unsigned long long max,
-                                   unsigned long long fallback);

@@ -340,13 +340,14 @@ static void unlink_viewer(struct live *l, struct viewer *w) /* under the lock */
 static void read_query(struct viewer *w)
 {
     struct form query;
+    struct query_error ignored; /* it was looked at before the handshake */
     const char *text = mg_get_request_info(w->conn)->query_string;
     if (text == NULL)
         return;
     if (form_parse(&query, text, strlen(text))) {
         const char *packing = form_get(&query, "pack");
         w->takes_packed = packing != NULL && strcmp(packing, "deflate") == 0;
-        feed_mark_query(&w->mark, &query);
+        feed_mark_query(&w->mark, &query, &ignored);
         w->columns = w->mark.columns;
     }
     form_fini(&query);

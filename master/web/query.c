@@ -3,6 +3,8 @@
 
 #include "master/web/groups.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,22 +54,52 @@ static bool read_range(const struct form *f, struct query *q, struct query_error
     return true;
 }
 
+static bool refuse_number(struct query_error *e, const char *name, uint64_t min, uint64_t max)
+{
+    e->field = name;
+    snprintf(e->text, sizeof e->text, "Give a whole number from %" PRIu64 " to %" PRIu64 ".", min,
+             max);
+    return false;
+}
+
 /* A whole number in [min, max]; untouched when absent. */
-static bool read_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,
-                       uint32_t *number, bool *is_there, struct query_error *e)
+static bool read_count(const struct form *f, const char *name, uint64_t min, uint64_t max,
+                       uint64_t *number, bool *is_there, struct query_error *e)
 {
     const char *text = form_get(f, name);
     *is_there = text != NULL && text[0] != '\0';
     if (!*is_there)
         return true;
-    double value = is_plain_number(text) && strchr(text, '.') == NULL ? strtod(text, NULL) : NAN;
-    if (!(value >= min && value <= max)) {
-        refuse(e, name, "");
-        snprintf(e->text, sizeof e->text, "Give a whole number from %u to %u.", min, max);
-        return false;
-    }
-    *number = (uint32_t)value;
+    errno = 0;
+    const uint64_t value = strtoull(text, NULL, 10);
+    if (strspn(text, "0123456789") != strlen(text) || errno != 0 || value < min || value > max)
+        return refuse_number(e, name, min, max);
+    *number = value;
     return true;
+}
+
+static bool read_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,
+                       uint32_t *number, bool *is_there, struct query_error *e)
+{
+    uint64_t value = *number;
+    const bool is_ok = read_count(f, name, min, max, &value, is_there, e);
+    *number = (uint32_t)value;
+    return is_ok;
+}
+
+bool query_count(const struct form *f, const char *name, uint64_t max, uint64_t *number,
+                 struct query_error *e)
+{
+    bool ignored;
+    return read_count(f, name, 0, max, number, &ignored, e);
+}
+
+bool query_flag(const struct form *f, const char *name, bool *is_set, struct query_error *e)
+{
+    uint64_t value = *is_set;
+    const bool is_ok = query_count(f, name, 1, &value, e);
+    *is_set = value == 1;
+    return is_ok;
 }
 
 bool query_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,

@@ -36,5 +36,10 @@ bool query_read(const struct form *f, struct query *q, struct query_error *e);
 /* A whole number in [min, max]; untouched when absent. true; false and *e. */
 bool query_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,
                  uint32_t *number, struct query_error *e);
+/* The same for large ones. */
+bool query_count(const struct form *f, const char *name, uint64_t max, uint64_t *number,
+                 struct query_error *e);
+/* 0 or 1. */
+bool query_flag(const struct form *f, const char *name, bool *is_set, struct query_error *e);
 /* Whether there are no parameters but those, NULL behind the last; false and *e. */
 bool query_knows(const struct form *f, const char *const *names, struct query_error *e);

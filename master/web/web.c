@@ -20,6 +20,7 @@
 #include "master/web/audit.h"
 #include "master/web/bridge.h"
 #include "master/web/door.h"
+#include "master/web/feed.h"
 #include "master/web/front.h"
 #include "master/web/admission.h"
 #include "master/web/guard.h"
@@ -85,11 +86,16 @@ static int refuse_query(struct request *r)
     return reply_text(r->conn, 400, text);
 }
 
+static bool read_query(struct request *r)
+{
+    const char *query = r->raw_query != NULL ? r->raw_query : "";
+    return form_parse(&r->query, query, strlen(query));
+}
+
 static int route_request(struct request *r)
 {
     const struct route_found found = find_route(r->path, r->method);
-    const char *query = r->raw_query != NULL ? r->raw_query : "";
-    if (!form_parse(&r->query, query, strlen(query)))
+    if (!read_query(r))
         return refuse_query(r);
     if (found.allowed[0] != '\0')
         return route_call(r, &found);
@@ -265,6 +271,8 @@ static bool is_upgrade(struct mg_connection *conn)
 static int check_upgrade(struct request *r, struct web *w)
 {
     struct guard_request sender = request_sender(r);
+    struct feed_mark mark;
+    struct query_error e;
     if (strcmp(r->path, LIVE_PATH) != 0)
         return reply_text(r->conn, 404, "There is no socket here.\n");
     if (!guard_origin_ok(sender.origin, sender.host))
@@ -273,6 +281,10 @@ static int check_upgrade(struct request *r, struct web *w)
     int refused = check_admission(w, r, &h);
     if (refused != 0)
         return refused;
+    if (!read_query(r))
+        return refuse_query(r);
+    if (!feed_mark_query(&mark, &r->query, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     if (!live_has_room(w->live))
         return reply_error(r->conn, 503, "", "Too many live pages; poll GET api/v1/live instead.");
     return 0;

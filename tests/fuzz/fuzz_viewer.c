@@ -10,8 +10,10 @@ static void as_mark(const char *bytes, size_t len)
 {
     struct form f;
     struct feed_mark mark = {0};
+    struct query_error e;
     if (form_parse(&f, bytes, len)) {
-        feed_mark_query(&mark, &f);
+        if (!feed_mark_query(&mark, &f, &e))
+            MUST(mark.tick == 0 && memchr(e.text, '\0', sizeof e.text));
         MUST(memchr(mark.boot, '\0', sizeof mark.boot) && memchr(mark.run, '\0', sizeof mark.run));
     }
     form_fini(&f);

@@ -137,6 +137,26 @@ def test_without_workers_nothing_starts():
         assert get_json(url + "/api/v1/state")["host"] == ""  # what was refused changes nothing
 
 
+def test_numbers_of_queries_that_are_none_are_named():
+    """They were taken for nothing, and the answer was about something else."""
+    port = free_port()
+    with locustfile(FILE) as path, katydid("-f", path, "--web-port", port) as master:
+        url = f"http://127.0.0.1:{port}/api/v1/"
+        master.wait_line("Starting web interface")
+        upgrade = {"Origin": f"http://127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+        for path, names in (("live", ("since", "defs", "columns", "has")), ("logs", ("since", "limit")), ("samples", ("row", "kind")), ("report", ("samples", "logs")),
+                            ("series", ("id", "step"))):
+            for name in names:
+                for value in ("null", "1.5", "-1", "1x"):
+                    for headers in ({}, upgrade) if path == "live" else ({},):
+                        status, text, _ = ask(f"{url}{path}?{name}={value}", headers=headers)
+                        answer = json.loads(text)
+                        assert (status, answer["ok"], answer["field"]) == (400, False, name), (path, name, value, text)
+                        assert answer["error"].startswith("Give a whole number from "), text
+        assert ask(url + "logs?limit=5001")[0] == 400 and ask(url + "logs?limit=5000")[0] == 200
+        assert ask(url + "live?since=&defs=0&columns=9007199254740991&unknown=null")[0] == 200
+
+
 def test_queries_that_are_not_well_formed_get_json():
     port = free_port()
     with locustfile(FILE) as path, katydid("-f", path, "--web-port", port) as master:

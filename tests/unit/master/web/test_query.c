@@ -89,6 +89,48 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+static void whole_numbers_are_whole(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_ok;
+        uint64_t value;
+    } cases[] = {{"", true, 7},
+                 {"n=", true, 7},
+                 {"n=0", true, 0},
+                 {"n=18446744073709551615", true, UINT64_MAX},
+                 {"n=18446744073709551616", false, 7},
+                 {"n=null", false, 7},
+                 {"n=1.5", false, 7},
+                 {"n=1.0", false, 7},
+                 {"n=-1", false, 7},
+                 {"n=+1", false, 7},
+                 {"n= 1", false, 7},
+                 {"n=1x", false, 7}};
+    struct query_error e;
+    struct form f;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t n = 7;
+        assert_true(form_parse(&f, cases[i].text, strlen(cases[i].text)));
+        if (query_count(&f, "n", UINT64_MAX, &n, &e) != cases[i].is_ok)
+            fail_msg("%s", cases[i].text);
+        assert_int_equal(n, cases[i].value);
+        form_fini(&f);
+    }
+    uint64_t n = 7;
+    bool is_set = false;
+    assert_true(form_parse(&f, "n=8&on=1&off=0&two=2", 20));
+    assert_false(query_count(&f, "n", 7, &n, &e));
+    assert_string_equal(e.field, "n");
+    assert_string_equal(e.text, "Give a whole number from 0 to 7.");
+    assert_true(query_flag(&f, "on", &is_set, &e) && is_set);
+    assert_true(query_flag(&f, "none", &is_set, &e) && is_set);
+    assert_true(query_flag(&f, "off", &is_set, &e) && !is_set);
+    assert_false(query_flag(&f, "two", &is_set, &e));
+    form_fini(&f);
+}
+
 static void there_is_an_end_to_ids(void **state)
 {
     char text[QUERY_IDS_MAX * 2 + 16] = "ids=1";
@@ -110,6 +152,7 @@ int main(void)
         cmocka_unit_test(ranges_are_whole_seconds_that_hold_what_was_asked),
         cmocka_unit_test(parameters_that_an_answer_does_not_know_are_named),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(whole_numbers_are_whole),
         cmocka_unit_test(there_is_an_end_to_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
