@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = f"katydid-test-{os.getpid()}"
 ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
 BUILD_S, PATIENCE_S = 3600, 120
+IMAGE_MOST = 150_000_000  # bytes beyond its base
+TOKEN = "0123456789abcdef0123456789abcdef"
 # No failures by design, so that every failure seen is one of ours.
 OVERRIDE = "services:\n  shop:\n    command: python /shop.py --host 0.0.0.0 --port 8000 --errors 0\n"
 
@@ -85,8 +88,8 @@ class Cluster:
         self.env = {**os.environ, "IMAGE": NAME, "WEB_PORT": str(self.port), "FILES": str(ROOT / "locustfiles"), "FILE": "ecommerce.py"}
         self.command = [*compose, "-p", NAME, "-f", str(ROOT / "docker/compose.yml"), "-f", str(folder / "override.yml")]
 
-    def compose(self, *words, **kwargs):
-        return run(*self.command, *words, env=self.env, **kwargs).stdout
+    def compose(self, *words, more=None, **kwargs):
+        return run(*self.command, *words, env={**self.env, **(more or {})}, **kwargs).stdout
 
     def scale(self, workers):
         self.compose("up", "-d", "--no-recreate", "--scale", f"worker={workers}")
@@ -98,8 +101,8 @@ class Cluster:
     def one(self, service):
         return self.containers(service)[0]
 
-    def call(self, path, body=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"X-Katydid": "1", "Content-Type": "application/json"},
+    def call(self, path, body=None, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"X-Katydid": "1", "Content-Type": "application/json", **headers},
                                          data=None if body is None else json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
@@ -184,6 +187,22 @@ def the_master_is_healthy_and_workers_are(c):
     wait_for(lambda: all(c.state(w)["Health"]["Status"] == "healthy" for w in c.containers("worker")), "healthy workers")
 
 
+def the_image_is_small(c):
+    image, base = (json.loads(docker("image", "inspect", name))[0] for name in (NAME, os.environ.get("BASE", "debian:12-slim")))
+    layers = base["RootFS"]["Layers"]
+    assert image["RootFS"]["Layers"][:len(layers)] == layers, "it was made of another base"
+    beyond = image["Size"] - base["Size"]
+    print(f"    {image['Size'] / 1e6:.0f} MB, {beyond / 1e6:.0f} MB beyond its base")
+    assert beyond <= IMAGE_MOST
+
+
+def nothing_is_root_or_may_write_to_its_root(c):
+    for container in (c.one("master"), *c.containers("worker")):
+        status = docker("exec", container, "sh", "-c", "id -u; grep -E '^(CapEff|NoNewPrivs)' /proc/1/status; touch /mine /usr/mine /venv/mine ~/mine 2>&1; touch /tmp/mine && echo fine")
+        assert status.split()[0] == "1000" and status.endswith("fine") and status.count("Read-only file system") == 4, status
+        assert "CapEff:\t0000000000000000" in status and "NoNewPrivs:\t1" in status, status
+
+
 def another_container_reaches_the_page_by_the_name_master(c):
     assert "Katydid" in docker("exec", c.one("shop"), "python", "-c", ASK, "http://master:8089/")
 
@@ -234,6 +253,28 @@ def workers_come_back_to_a_master_that_was_restarted(c):
     with c.counted() as result:
         pass
     equal(result)
+
+
+def the_page_asks_for_tokens_and_tells_who_did_what(c):
+    more = {"WEB_TOKEN": f"run anna {TOKEN}", "AUDIT_LOG": "/var/lib/katydid/audit"}
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    runs = "/api/v1/runs"
+    before = c.call(runs)["runs"]
+    c.compose("up", "-d", "--no-deps", "--scale", "worker=4", "master", more=more)
+    wait_for(lambda: c.state(c.one("master"))["Health"]["Status"] == "healthy", "a healthy master")
+    wait_for(lambda: c.call("/worker-count", **bearer)["worker_count"] == 4, "four workers")
+    try:
+        c.call("/stats/requests")
+        raise AssertionError("who has no token got an answer")
+    except urllib.error.HTTPError as refused:
+        assert refused.code == 401, refused
+    c.call("/api/v1/start", {"users": 1, "spawn_rate": 1}, **bearer)
+    c.call("/api/v1/stop", {}, **bearer)
+    assert {run["id"] for run in before} <= {run["id"] for run in c.call(runs, **bearer)["runs"]} and before, "stored runs do not outlive their container"
+    lines = [json.loads(line) for line in docker("exec", c.one("master"), "cat", "/var/lib/katydid/audit").splitlines()]
+    assert [(line["name"], line["action"]) for line in lines] == [("anna", "start"), ("anna", "stop")], lines
+    c.compose("up", "-d", "--no-deps", "--scale", "worker=4", "master")
+    c.wait_workers(4)
 
 
 def stopping_all_of_it_under_load_makes_no_failures(c):
@@ -300,9 +341,10 @@ def the_page_of_one_container_is_reached_when_it_is_published(c):
 
 
 TESTS = (
-    the_cluster_comes_up_with_four_workers, the_master_is_healthy_and_workers_are, another_container_reaches_the_page_by_the_name_master,
+    the_cluster_comes_up_with_four_workers, the_image_is_small, the_master_is_healthy_and_workers_are,
+    nothing_is_root_or_may_write_to_its_root, another_container_reaches_the_page_by_the_name_master,
     counts_are_exact_while_workers_come_and_go, a_killed_worker_loses_only_what_it_had_not_delivered, a_master_that_was_killed_finds_its_workers,
-    workers_come_back_to_a_master_that_was_restarted, stopping_all_of_it_under_load_makes_no_failures, a_test_without_the_page_runs_in_the_cluster,
+    workers_come_back_to_a_master_that_was_restarted, the_page_asks_for_tokens_and_tells_who_did_what, stopping_all_of_it_under_load_makes_no_failures, a_test_without_the_page_runs_in_the_cluster,
     reports_are_written_in_the_images_own_folder, own_files_and_reports_in_a_mounted_folder, tests_in_the_style_of_pytest_run,
     packages_of_ones_own_are_added_with_pip, the_page_of_one_container_is_reached_when_it_is_published,
 )

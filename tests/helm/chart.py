@@ -25,7 +25,7 @@ CASES = {
     "a page": {},
     "a job": {"mode": "job"},
     "all there is": {"autoscaling.enabled": "true", "files.test\\.py": "x = 1", "master.results.claim": "reports", "imagePullSecrets[0].name": "mine", "env[0].name": "A", "env[0].value": "b",
-                     "envFrom[0].secretRef.name": "s", "workers.tolerations[0].operator": "Exists", "workers.nodeSelector.load": "yes", "args[0]": "--loglevel=DEBUG",
+                     "envFrom[0].secretRef.name": "s", "tokens.secret": "page-tokens", "auditLog": "/results/audit", "workers.tolerations[0].operator": "Exists", "workers.nodeSelector.load": "yes", "args[0]": "--loglevel=DEBUG",
                      "networkPolicy.pageFrom[0].podSelector.matchLabels.a": "b"},
     "as little as can be": {"networkPolicy.enabled": "false", "disruptionBudget.enabled": "false", "keys.secret": "", "insecure": "true"},
 }
@@ -95,6 +95,17 @@ def each_side_has_its_half_of_the_keys():
     assert seen == {"Deployment": ["katydid.keys"], "StatefulSet": ["katydid.join"]}, seen
 
 
+def only_the_master_has_the_tokens_of_the_page():
+    for kind, pod in pods(rendered(CASES["all there is"])).items():
+        (container,) = pod["containers"]
+        env = {one["name"]: one.get("value") for one in container["env"]}
+        secrets = {volume["name"]: volume["secret"] for volume in pod["volumes"] if "secret" in volume}
+        assert ("tokens" in secrets) == ("KATYDID_WEB_TOKEN" in env) == ("KATYDID_AUDIT_LOG" in env) == (kind != "StatefulSet"), kind
+        if "tokens" in secrets:
+            (at,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "tokens"]
+            assert secrets["tokens"]["secretName"] == "page-tokens" and env["KATYDID_WEB_TOKEN"] == f"@{at}/{secrets['tokens']['items'][0]['path']}"
+
+
 def selectors_find_their_pods():
     for values in CASES.values():
         objects = rendered(values)
@@ -154,7 +165,7 @@ def its_words_run_a_test_with_the_barrier_and_keys():
 
 
 TESTS = (helm_finds_nothing_to_mend, every_case_is_what_kubernetes_takes, what_is_missing_is_said, every_pod_is_without_rights, each_side_has_its_half_of_the_keys,
-         selectors_find_their_pods, its_words_run_a_test_with_the_barrier_and_keys)
+         only_the_master_has_the_tokens_of_the_page, selectors_find_their_pods, its_words_run_a_test_with_the_barrier_and_keys)
 
 
 def main():

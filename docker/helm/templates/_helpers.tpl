@@ -123,6 +123,12 @@ spec:
         {{- else }}
         - { name: KATYDID_INSECURE, value: "1" }
         {{- end }}
+        {{- if .Values.tokens.secret }}
+        - { name: KATYDID_WEB_TOKEN, value: "@/etc/katydid/tokens/katydid.tokens" }
+        {{- end }}
+        {{- with .Values.auditLog }}
+        - { name: KATYDID_AUDIT_LOG, value: {{ . | quote }} }
+        {{- end }}
         {{- with .Values.env }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -139,8 +145,15 @@ spec:
       volumeMounts:
         {{- include "katydid.mounts" (list .) | nindent 8 }}
         - { name: results, mountPath: /results }
+        {{- if .Values.tokens.secret }}
+        - { name: tokens, mountPath: /etc/katydid/tokens, readOnly: true }
+        {{- end }}
   volumes:
     {{- include "katydid.volumes" (list . "katydid.keys") | nindent 4 }}
+    {{- with .Values.tokens.secret }}
+    - name: tokens
+      secret: { secretName: {{ . }}, defaultMode: 0440, items: [{ key: katydid.tokens, path: katydid.tokens }] }
+    {{- end }}
     {{- if .Values.master.results.claim }}
     - { name: results, persistentVolumeClaim: { claimName: {{ .Values.master.results.claim }} } }
     {{- else }}
