@@ -401,6 +401,8 @@ named(HTTP_REQUESTS, "headers", {
     "session cookies": lambda s, root: (s.cookies.set("a", "1"), s.get("/x"))[1],
 })
 add(REQUESTS, "host", ["/", "/api/", "/api", "/a b|", "?q=1", "/#f"], lambda tail: lambda s, root: type(s)(root + tail, s.request_event, None).get("/x"))
+add(REQUESTS, "host alone", ["", "/", "/api/", "/api", "/a b", "/api?q=1"],
+    lambda tail: lambda s, root: [type(s)(root + tail, s.request_event, None).get("") for _ in range(2)][1])
 FAST_HEADERS = [{"X-D": "1"}, {"User-Agent": "me"}, {"accept-encoding": "identity"}, {"Content-Type": "a/b"}, {"Host": "h"}, {"X-D": 5}, {"X D": "1"}, {"Cookie": "c=1"},
                 {"X-D": "a\n"}, {"X-L": ["a", "b"]}, {"Authorization": "B x"}, {"Content-Length": "1"}, {"Transfer-Encoding": "chunked"}]
 add(FAST_REQUESTS, "default", FAST_HEADERS,

@@ -201,10 +201,15 @@ static enum road relative_target(struct session *s, const struct call *c, struct
     enum road road = session_site(s);
     if (road != ROAD_FAST)
         return road;
+    const bool is_base = len == 0 && s->site_path; /* that is all of it */
+    if (is_base)
+        text = PyUnicode_AsUTF8AndSize(s->site_path, &len);
     if (!is_good_target(s, text, len))
         return ROAD_PLAIN;
     out->site = site_ref(s->site);
-    out->target = s->site_path ? PyUnicode_Concat(s->site_path, c->url) : Py_NewRef(c->url);
+    out->target = is_base        ? Py_NewRef(s->site_path)
+                  : s->site_path ? PyUnicode_Concat(s->site_path, c->url)
+                                 : Py_NewRef(c->url);
     return out->target ? ROAD_FAST : ROAD_ERROR;
 }
 

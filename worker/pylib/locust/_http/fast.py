@@ -6,6 +6,7 @@ unless asked for, connections are limited per host, only some statuses are good,
 those of sockets.
 """
 
+import functools
 import re
 import ssl
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -21,7 +22,7 @@ from .fast_parts import (
     Headers,
     LocustBadStatusCode,
 )
-from .fast_wire import Pieces, fast_fields, request_target
+from .fast_wire import URLS_KEPT, Pieces, fast_fields, request_target
 from .naming import rename_request
 from .plain import complete_url
 from .unix import HOST, SCHEME
@@ -299,6 +300,7 @@ def make_agent(session):
     return LocustUserAgent(session)
 
 
+@functools.lru_cache(maxsize=URLS_KEPT)
 def normal_url(base_url, url):
     """base_url + url in requests' normal form; None when requests would refuse it."""
     request = PreparedRequest()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Requests of a FastHttpSession as geventhttpclient writes them: targets, bodies, heads, redirects."""
 
+import functools
 import os
 import stat
 import re
@@ -13,6 +14,7 @@ from .plain import complete_url, host_of
 from .unix import SCHEME
 
 BLOCK_SIZE = 4096
+URLS_KEPT = 512  # that were put into the form in which they are sent
 CLIENT_SETS = ("POST", "PUT", "PATCH")  # a length of zero, too
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -40,6 +42,7 @@ def split_fast_url(parts):
     return f"{parts.scheme}://{netloc}", request_target(parts)
 
 
+@functools.lru_cache(maxsize=URLS_KEPT)
 def fast_url(base_url, url):
     """base_url + url in the form that is sent; None when that is for the plain road to say."""
     try:
