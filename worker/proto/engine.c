@@ -13,6 +13,7 @@
 #include "common/base/addresses.h"
 #include "common/base/mem.h"
 #include "worker/net/tls.h"
+#include "worker/proto/polls.h"
 #include "worker/proto/sources.h"
 
 #define SPARE_LEAST (UINT64_C(128) << 10)
@@ -80,6 +81,12 @@ void fetch_engine_set_sources(struct fetch_engine *e, struct addresses *sources,
     addresses_free(e->sources);
     e->sources = sources;
     e->next_source = first;
+}
+
+void fetch_engine_set_polls(struct fetch_engine *e, const uint64_t *began_ns)
+{
+    HANDLE_IS(e, ENGINE_TAG);
+    e->polled_ns = began_ns;
 }
 
 void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits)

@@ -68,6 +68,7 @@ struct fetch_engine {
     struct deadlines *deadlines;
     struct map origins, lanes; /* lanes by pool and origin */
     struct fetch_limits limits;
+    const uint64_t *polled_ns; /* NULL: not told */
     struct addresses *sources; /* owned; NULL: the system's choice */
     uint32_t next_source;
     struct fetch_counters counters;

@@ -14,10 +14,10 @@
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 
-/* Idle at most this long: the loop has just looked at it. Longer: the caller may have blocked the
+/* Read, or looked at by the loop, at most this long ago. Longer: the caller may have blocked the
  * loop meanwhile, so ask the socket itself whether the server has closed, or has said something
  * (408) that must not be taken for an answer. What it does after that, the protocol sees to. */
-#define TRUSTED_IDLE_NS UINT64_C(10000000)
+#define TRUSTED_NS UINT64_C(10000000)
 
 #define LANES_MAX 64u    /* of a pool, but for those that are busy */
 #define LOOKED_AT_MAX 8u /* of those, for one to give up */
@@ -280,13 +280,19 @@ void pool_left(struct conn *c)
         close_oldest_idle(lane);
 }
 
+static bool is_trusted(const struct conn *c, uint64_t now_ns)
+{
+    const uint64_t *polled_ns = c->lane->pool->engine->polled_ns;
+    return now_ns - c->idle_since_ns <= TRUSTED_NS ||
+           (polled_ns && now_ns - *polled_ns <= TRUSTED_NS);
+}
+
 /* One to put an exchange on. */
 static struct conn *find_open(struct lane *lane, uint64_t now_ns)
 {
     struct conn *c;
     while ((c = lane->open)) {
-        if (c->exchanges || now_ns - c->idle_since_ns <= TRUSTED_IDLE_NS ||
-            !c->protocol->is_stale(c))
+        if (c->exchanges || is_trusted(c, now_ns) || !c->protocol->is_stale(c))
             return c;
         conn_close(c);
     }

@@ -27,6 +27,7 @@ struct nap { /* one sleep */
 
 static _Thread_local bool is_here;
 static struct event_base *base;
+uint64_t hub_polled_ns;
 static int first_fd = -1; /* that was opened when base was made */
 static struct ready_list queue;
 static PyObject *resumed; /* who was switched to last, owned; NULL while the hub runs */

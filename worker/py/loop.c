@@ -112,6 +112,8 @@ static void set_polling(const struct loop *l, bool is_polling)
 static void poll_events(struct loop *l, bool may_wait)
 {
     int flags = EVLOOP_ONCE | (may_wait ? 0 : EVLOOP_NONBLOCK);
+    if (l->is_default)
+        hub_polled_ns = clk_mono_ns();
     set_polling(l, true);
     PyThreadState *state = PyEval_SaveThread();
     if (may_wait && l->before_wait)

@@ -18,6 +18,7 @@
 
 #include "common/base/hex.h"
 #include "common/base/mem.h"
+#include "worker/proto/polls.h"
 
 enum { SITES_MAX = 1024 };
 
@@ -40,6 +41,7 @@ struct fetch_engine *site_engine(void)
         return NULL;
     }
     engine = fetch_engine_new(hub_base(), client_protocols(HTTP2_NEVER));
+    fetch_engine_set_polls(engine, &hub_polled_ns);
     loop_thread = PyThread_get_thread_ident();
     return engine;
 }

@@ -11,6 +11,7 @@
 
 #include "tests/support/fetch_rig.h"
 #include "tests/support/peer.h"
+#include "worker/proto/polls.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -134,6 +135,18 @@ static void test_left(void **state)
     assert_int_equal(taken, 72);
 }
 
+/* What the loop saw last is of no use when it has not looked for long. */
+static void test_left_after_a_look(void **state)
+{
+    (void)state;
+    static uint64_t looked_ns;
+    looked_ns = clk_mono_ns();
+    fetch_engine_set_polls(rig.engine, &looked_ns);
+    answered_all(LEAVE_408, 30000);
+    answered_all(LEAVE, 30000);
+    assert_int_equal(taken, 16);
+}
+
 /* It takes the request and closes: only what may be sent twice is. */
 static void test_taken(void **state)
 {
@@ -225,8 +238,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_left),  T(test_taken),      T(test_taken_stream),  T(test_never_answered),
-        T(test_begun), T(test_half_taken), T(test_total_timeout),
+        T(test_left),         T(test_left_after_a_look), T(test_taken),
+        T(test_taken_stream), T(test_never_answered),    T(test_begun),
+        T(test_half_taken),   T(test_total_timeout),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
