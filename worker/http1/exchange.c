@@ -38,10 +38,10 @@ struct pieces {
 
 struct h1 { /* of one exchange */
     struct hresp parser;
-    struct hresp_block *block;
-    const char *head;      /* its head as text, until it is sent: the engine's, or own_head */
-    char *own_head;        /* NULL: it went out at once */
-    struct pieces *pieces; /* NULL: none was given */
+    struct hresp_block *block; /* NULL: nothing of the answer has come */
+    const char *head;          /* its head as text, until it is sent: the engine's, or own_head */
+    char *own_head;            /* NULL: it went out at once */
+    struct pieces *pieces;     /* NULL: none was given */
     size_t head_len, head_sent, body_sent;
     int write_errno;      /* why writing was given up; 0 = it was not */
     bool is_writing_over; /* everything written, or given up after a failed write */
@@ -224,19 +224,12 @@ static void keep_body(struct fetch *f)
     f->conn->is_unusable = true;
 }
 
-static bool on_body(void *arg, const char *bytes, size_t len);
-
 static void send_request(struct fetch *f)
 {
     struct conn *c = f->conn;
-    struct h1 *h = h1_of(f);
     struct fetch_times *times = &f->response.times;
     /* On a warm connection the start was a moment ago: one clock reading does for both. */
     const uint64_t now = f->is_starting && c->has_served ? times->start : clk_mono_ns();
-    h->block = engine_block_get(f->engine);
-    hresp_init(&h->parser, h->block, f->request.head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
-    h->parser.on_body = on_body;
-    h->parser.arg = f;
     f->last_io_ns = times->sent_first = now;
     if (f->request.read_timeout_ms || f->phase_deadline.queue)
         fetch_start_phase(f, f->request.read_timeout_ms, now);
@@ -256,6 +249,19 @@ static bool on_body(void *arg, const char *bytes, size_t len)
     p->error = error;
     p->what = NULL;
     return false;
+}
+
+/* Memory for the answer is taken when it comes, not while it is waited for: of many exchanges that
+ * wait, those that end next use the same. */
+static void expect_answer(struct fetch *f)
+{
+    struct h1 *h = h1_of(f);
+    if (h->block)
+        return;
+    h->block = engine_block_get(f->engine);
+    hresp_init(&h->parser, h->block, f->request.head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
+    h->parser.on_body = on_body;
+    h->parser.arg = f;
 }
 
 static void take_texts(struct fetch *f)
@@ -311,6 +317,7 @@ static void complete(struct fetch *f, uint64_t now_ns)
 static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t now_ns)
 {
     struct hresp *parser = &h1_of(f)->parser;
+    expect_answer(f);
     for (;;) {
         size_t used;
         const enum hresp_step step = hresp_feed(parser, bytes, len, &used);
