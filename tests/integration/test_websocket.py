@@ -135,6 +135,9 @@ def test_a_message_and_its_answer_are_a_request(run):
         with someone.ws.connect("/mute", name="mute") as ws:
             raises(WebSocketTimeoutException, lambda: ws.request("hello", timeout=0.05))
             raises(TypeError, lambda: ws.request("hello", match={"id": 1}, timeout=0.05), "match is a function")
+            raises(TypeError, lambda: ws.request(), "'message'")
+            raises(TypeError, lambda: ws.request("hello", message="hello"), "'message'")
+            raises(TypeError, lambda: ws.request("hello", limit=1), "'limit'")
         ws = someone.ws.connect("/end", name="end")
         raises(WebSocketConnectionClosedException, lambda: [ws.request("hello") for _ in range(2)])
         seen = rows()

@@ -4,6 +4,7 @@
  * A method of one request and one answer is called here from its arguments to its answer; those of
  * streams begin here (_start), and are what katydid.grpc makes of the call.
  */
+#include "worker/py/py_arguments.h"
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_grpc.h"
 
@@ -118,12 +119,7 @@ PyTypeObject grpc_channel_type = {
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
-enum { ARGUMENTS = 10, IN_ORDER = 6 };
-static struct argument {
-    const char *text;
-    size_t at;
-    PyObject *name;
-} arguments[ARGUMENTS] = {
+static struct argument list[] = {
     {"request", offsetof(struct grpc_args, request), NULL},
     {"timeout", offsetof(struct grpc_args, timeout), NULL},
     {"metadata", offsetof(struct grpc_args, metadata), NULL},
@@ -134,46 +130,14 @@ static struct argument {
     {"tags", offsetof(struct grpc_args, tags), NULL},
     {"context", offsetof(struct grpc_args, context), NULL},
     {"ok", offsetof(struct grpc_args, ok), NULL},
+    {"request_iterator", offsetof(struct grpc_args, request), NULL},
 };
-static PyObject *request_iterator;
-
-static PyObject **field_of(struct grpc_args *a, PyObject *name)
-{
-    for (int i = 0; i < ARGUMENTS; i++)
-        if (name == arguments[i].name)
-            return (PyObject **)(void *)((char *)a + arguments[i].at);
-    for (int i = 0; i < ARGUMENTS; i++)
-        if (PyUnicode_Compare(name, arguments[i].name) == 0)
-            return (PyObject **)(void *)((char *)a + arguments[i].at);
-    return PyUnicode_Compare(name, request_iterator) == 0 ? &a->request : NULL;
-}
+static const struct arguments arguments = {list, sizeof list / sizeof *list, 6};
 
 static int parse(struct grpc_args *a, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
 {
     *a = (struct grpc_args){0};
-    if (count > IN_ORDER) {
-        PyErr_Format(PyExc_TypeError, "takes at most %d positional arguments, and %zd were given",
-                     IN_ORDER, count);
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < count; i++)
-        *(PyObject **)(void *)((char *)a + arguments[i].at) = args[i];
-    const Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-    for (Py_ssize_t i = 0; i < named; i++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, i), **field = field_of(a, name);
-        if (!field || *field) {
-            PyErr_Format(PyExc_TypeError,
-                         field ? "got multiple values for argument '%U'"
-                               : "got an unexpected keyword argument '%U'",
-                         name);
-            return -1;
-        }
-        *field = args[count + i];
-    }
-    if (a->request)
-        return 0;
-    PyErr_SetString(PyExc_TypeError, "missing required argument: 'request'");
-    return -1;
+    return arguments_parse(&arguments, a, args, count, kwnames);
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */
@@ -392,11 +356,7 @@ static PyMethodDef functions[] = {
 
 int py_grpc_init(PyObject *module)
 {
-    for (int i = 0; i < ARGUMENTS; i++)
-        if (!(arguments[i].name = PyUnicode_InternFromString(arguments[i].text)))
-            return -1;
-    request_iterator = PyUnicode_InternFromString("request_iterator");
-    if (!request_iterator || PyModule_AddType(module, &grpc_channel_type) < 0 ||
+    if (arguments_init(&arguments) < 0 || PyModule_AddType(module, &grpc_channel_type) < 0 ||
         PyModule_AddType(module, &grpc_method_type) < 0 ||
         PyModule_AddType(module, &grpc_call_type) < 0)
         return -1;

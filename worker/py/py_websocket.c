@@ -126,7 +126,7 @@ static void on_news(struct ready *r)
     uint64_t took_ns;
     Py_INCREF(s);
     while (s->ws && ws_take_pong(s->ws, &took_ns)) {
-        const struct ws_row row = {.what = "ping", .time_us = took_ns / 1000};
+        const struct ws_row row = {.what = ROW_PING, .time_us = took_ns / 1000};
         if (websocket_row(s, &row) < 0)
             PyErr_WriteUnraisable((PyObject *)s);
     }
@@ -361,7 +361,14 @@ static PyMethodDef methods[] = {
      "send(message): str as text, bytes as binary"},
     {"recv", (PyCFunction)(void (*)(void))recv_message, METH_FASTCALL | METH_KEYWORDS,
      "recv(timeout=…): the next message, as str or bytes"},
-    {"_request", websocket_request, METH_VARARGS, NULL},
+    {"_request", (PyCFunction)(void (*)(void))websocket_request, METH_FASTCALL | METH_KEYWORDS,
+     "_request($self, message, match=None, name=None, timeout=None, tags=None, "
+     "context=None)\n--\n\n"
+     "Sends a message and waits for its answer: the first message that match(…) is true of, or "
+     "the\n"
+     "next one. A row. What is no text and no bytes is sent as JSON, and then messages are JSON "
+     "for\n"
+     "match() and the caller."},
     {"_send_frame", send_frame, METH_VARARGS, NULL},
     {"_ping", ping, METH_O, NULL},
     {"_take", take, METH_O, NULL},
@@ -421,6 +428,7 @@ int py_websocket_init(PyObject *module)
         {"bind_websocket", bind_websocket, METH_O, "Binds the Python half of WebSockets."},
         {NULL, NULL, 0, NULL},
     };
-    return PyModule_AddFunctions(module, functions) < 0 ? -1
-                                                        : PyModule_AddType(module, &websocket_type);
+    if (websocket_request_init() < 0 || PyModule_AddFunctions(module, functions) < 0)
+        return -1;
+    return PyModule_AddType(module, &websocket_type);
 }

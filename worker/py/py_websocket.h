@@ -70,12 +70,17 @@ int websocket_seconds(PyObject *value, double *seconds);
 int websocket_bytes(PyObject *data, Py_buffer *view, const char **bytes, size_t *len,
                     bool *is_text);
 
-PyObject *websocket_request(PyObject *self, PyObject *args);
+/* request(message, match, name, timeout, tags, context); the object's on_message gets what is no
+ * answer. */
+PyObject *websocket_request(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                            PyObject *kwnames);
+int websocket_request_init(void); /* -1 with an exception */
 
 /* ---- counting */
 
+enum ws_what { ROW_REQUEST, ROW_PING, ROW_CLOSE, ROW_MESSAGE, ROW_KINDS };
 struct ws_row {
-    const char *what;                          /* "request", "ping" … */
+    enum ws_what what;
     PyObject *name;                            /* of this one; NULL: the socket's */
     PyObject *tags, *context, *answer, *error; /* or NULL */
     PyObject *message;                         /* that was sent: of a request; or NULL */

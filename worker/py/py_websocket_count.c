@@ -49,31 +49,35 @@ PyObject *websocket_end_error(const struct websocket *s)
 
 static PyObject *method; /* "WS" */
 
-/* "what name": the same object for the same two, so that its row is found by identity. Borrowed. */
-static PyObject *row_name(const char *what, PyObject *name)
+/* "request name": the same object for the same two, so that its row is found by identity.
+ * Borrowed. */
+static PyObject *row_name(enum ws_what what, PyObject *name)
 {
-    static PyObject *known; /* (what, name) → text */
-    if (!known)
-        known = PyDict_New();
+    static const char *const whats[ROW_KINDS] = {"request", "ping", "close", "message"};
+    static struct {
+        PyObject *texts;       /* name → text */
+        PyObject *name, *text; /* the last one, which is mostly the next as well */
+    } known[ROW_KINDS], *of;
+    of = &known[what];
+    if (name == of->name)
+        return of->text;
     if (!method)
         method = PyUnicode_InternFromString("WS");
-    PyObject *of = known ? PyDict_GetItemString(known, what) : NULL;
-    if (known && !of) {
-        of = PyDict_New();
-        const int rc = of ? PyDict_SetItemString(known, what, of) : -1;
-        Py_XDECREF(of);
-        if (rc < 0)
-            return NULL;
+    if (!of->texts && !(of->texts = PyDict_New()))
+        return NULL;
+    PyObject *text = Py_XNewRef(PyDict_GetItemWithError(of->texts, name));
+    if (!text && !PyErr_Occurred()) {
+        if (PyDict_GET_SIZE(of->texts) >= NAMES_MOST)
+            PyDict_Clear(of->texts);
+        text = PyUnicode_FromFormat("%s %S", whats[what], name);
+        if (text && PyDict_SetItem(of->texts, name, text) < 0)
+            Py_CLEAR(text);
     }
-    PyObject *text = of ? PyDict_GetItemWithError(of, name) : NULL;
-    if (text || !of || PyErr_Occurred())
-        return text;
-    if (PyDict_GET_SIZE(of) >= NAMES_MOST)
-        PyDict_Clear(of);
-    text = PyUnicode_FromFormat("%s %S", what, name);
-    const int rc = text ? PyDict_SetItem(of, name, text) : -1;
-    Py_XDECREF(text);
-    return rc < 0 ? NULL : text;
+    if (!text)
+        return NULL;
+    Py_XSETREF(of->text, text);
+    Py_XSETREF(of->name, Py_NewRef(name));
+    return text;
 }
 
 static void measure(const struct ws_row *row, struct measures *m)
@@ -399,7 +403,7 @@ void websocket_closed(struct websocket *s)
     if (s->is_closing || is_well || e->why == WS_IS_OPEN)
         return;
     PyObject *error = websocket_end_error(s);
-    const struct ws_row row = {.what = "close", .error = error, .time_us = STATS_NO_TIME};
+    const struct ws_row row = {.what = ROW_CLOSE, .error = error, .time_us = STATS_NO_TIME};
     if (!error || websocket_row(s, &row) < 0)
         PyErr_WriteUnraisable((PyObject *)s);
     Py_XDECREF(error);
@@ -423,6 +427,6 @@ int websocket_count(struct websocket *s, bool is_sent, size_t len, uint64_t wire
     if (!s->counts_messages || is_sent)
         return 0;
     const struct ws_row row = {
-        .what = "message", .time_us = STATS_NO_TIME, .bytes = len, .received_bytes = wire_bytes};
+        .what = ROW_MESSAGE, .time_us = STATS_NO_TIME, .bytes = len, .received_bytes = wire_bytes};
     return websocket_row(s, &row);
 }

@@ -7,16 +7,18 @@
 #define PY_SSIZE_T_CLEAN
 #include "worker/py/py_websocket.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/metric/stats.h"
+#include "worker/py/py_arguments.h"
 #include "worker/py/py_client_json.h"
 #include "worker/py/py_mod.h"
 
 struct asking {
-    PyObject *message, *match, *name, *tags, *context;
+    PyObject *message, *match, *name, *timeout, *tags, *context; /* NULL where it was not said */
     double seconds;
     bool is_json;
     struct fetch_times times;
@@ -126,11 +128,14 @@ static double left(const struct asking *a)
 }
 
 /* What is no answer. -1 with an exception. */
-static int set_aside(struct websocket *s, struct others *o, struct ws_message *m, PyObject *value,
-                     PyObject *on_message)
+static int set_aside(struct websocket *s, struct others *o, struct ws_message *m, PyObject *value)
 {
-    if (is_given(on_message)) {
-        PyObject *result = PyObject_CallOneArg(on_message, value);
+    PyObject *on_message = PyObject_GetAttrString((PyObject *)s, "on_message"), *result = NULL;
+    const bool is_wanted = is_given(on_message);
+    if (is_wanted)
+        result = PyObject_CallOneArg(on_message, value);
+    Py_XDECREF(on_message);
+    if (!on_message || is_wanted) {
         Py_XDECREF(result);
         ws_message_free(m);
         return result ? 0 : -1;
@@ -152,8 +157,7 @@ static void note_answer(struct asking *a, const struct ws_message *m)
 }
 
 /* The answer (new); NULL with an exception. was_judging: it came of match() or on_message. */
-static PyObject *wait_answer(struct websocket *s, struct asking *a, PyObject *on_message,
-                             bool *was_judging)
+static PyObject *wait_answer(struct websocket *s, struct asking *a, bool *was_judging)
 {
     struct others others = {0};
     PyObject *answer = NULL;
@@ -171,7 +175,7 @@ static PyObject *wait_answer(struct websocket *s, struct asking *a, PyObject *on
         PyObject *value = decoded(m, a->is_json);
         is = !value ? -1 : m->opcode > WS_CLOSE ? 0 : matches(a->match, value);
         if (is == 0) {
-            is = set_aside(s, &others, m, value, on_message);
+            is = set_aside(s, &others, m, value);
         } else {
             if (is == 1)
                 note_answer(a, m);
@@ -193,7 +197,7 @@ static struct ws_row row_of(struct asking *a, PyObject *answer, PyObject *error)
     if (!answer)
         a->times.last_byte = clk_mono_ns();
     const uint64_t took = a->times.last_byte - a->times.start;
-    return (struct ws_row){.what = "request",
+    return (struct ws_row){.what = ROW_REQUEST,
                            .name = a->name,
                            .tags = a->tags,
                            .context = a->context,
@@ -232,21 +236,53 @@ static void record_failed(struct websocket *s, struct asking *a, bool was_judgin
     PyErr_Restore(type, value, trace);
 }
 
-/* _request(message, match, name, seconds, tags, context, on_message, is_json) */
-PyObject *websocket_request(PyObject *self, PyObject *args)
+/* ---- the call ------------------------------------------------------------------------------- */
+
+static struct argument list[] = {
+    {"message", offsetof(struct asking, message), NULL},
+    {"match", offsetof(struct asking, match), NULL},
+    {"name", offsetof(struct asking, name), NULL},
+    {"timeout", offsetof(struct asking, timeout), NULL},
+    {"tags", offsetof(struct asking, tags), NULL},
+    {"context", offsetof(struct asking, context), NULL},
+};
+static const struct arguments arguments = {list, sizeof list / sizeof *list,
+                                           sizeof list / sizeof *list};
+
+int websocket_request_init(void)
+{
+    return arguments_init(&arguments);
+}
+
+static bool is_json(PyObject *message)
+{
+    return !PyUnicode_Check(message) && !PyBytes_Check(message) && !PyByteArray_Check(message) &&
+           !PyMemoryView_Check(message);
+}
+
+static int take_arguments(struct asking *a, PyObject *const *args, Py_ssize_t count,
+                          PyObject *kwnames)
+{
+    if (arguments_parse(&arguments, a, args, count, kwnames) < 0)
+        return -1;
+    if (is_given(a->match) && !PyCallable_Check(a->match)) {
+        /* it would be true of no message, and the request would wait for ever */
+        PyErr_Format(PyExc_TypeError, "match is a function of a message, not %R", a->match);
+        return -1;
+    }
+    a->is_json = is_json(a->message);
+    return is_given(a->timeout) ? websocket_seconds(a->timeout, &a->seconds) : 0;
+}
+
+PyObject *websocket_request(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                            PyObject *kwnames)
 {
     struct websocket *s = (struct websocket *)self;
     struct asking a = {.seconds = s->timeout};
-    PyObject *seconds = Py_None, *on_message = Py_None;
-    int is_json = 0;
-    if (!PyArg_ParseTuple(args, "OOOOOOOp", &a.message, &a.match, &a.name, &seconds, &a.tags,
-                          &a.context, &on_message, &is_json) ||
-        websocket_seconds(seconds, &a.seconds) < 0)
-        return NULL;
-    a.is_json = is_json;
     bool was_judging = false;
-    PyObject *answer =
-        send_message(s, &a) == 0 ? wait_answer(s, &a, on_message, &was_judging) : NULL;
+    if (take_arguments(&a, args, count, kwnames) < 0)
+        return NULL;
+    PyObject *answer = send_message(s, &a) == 0 ? wait_answer(s, &a, &was_judging) : NULL;
     if (!answer) {
         if (a.times.start && s->session)
             record_failed(s, &a, was_judging);

@@ -20,7 +20,7 @@ from requests.utils import default_headers
 
 from . import _ws_handshake as handshake
 from ._ws_messages import Messages
-from ._ws_names import WebSocketException, check_match, check_numbers, check_seconds, check_subprotocols
+from ._ws_names import WebSocketException, check_numbers, check_seconds, check_subprotocols
 from ._ws_socket import Socket
 
 DEFAULT_HEADERS = dict(default_headers())
@@ -29,13 +29,7 @@ DEFAULT_HEADERS = dict(default_headers())
 class WebSocket(Messages, Socket):
     """An open connection of a user (docs/websocket.md)."""
 
-    def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
-        """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one. A row.
-        What is no text and no bytes is sent as JSON, and then messages are JSON for match() and the caller."""
-        check_match(match)
-        is_json = not isinstance(message, (str, bytes, bytearray, memoryview))
-        limit = self.timeout if timeout is None else timeout
-        return self._request(message, match, name, limit, tags, context, self.on_message, is_json)
+    request = Socket._request
 
     def close(self, code=1000, reason=""):
         """Says goodbye, and waits a moment for the server's."""
