@@ -69,25 +69,93 @@ static void *take(struct h2_memory *m, size_t size)
     return (char *)m + m->used - whole;
 }
 
+/* ---- small pieces ---------------------------------------------------------------------------
+ *
+ * A stream, its frames and the headers that come cost nghttp2 ten to twenty of them, which the next
+ * stream needs again: they wait here, by their size.
+ */
+
+#define STEP 16u
+#define SMALL_MOST (512u + sizeof(struct head))
+#define WAITING_MOST (64u * 1024) /* bytes, of a size */
+
+struct head {    /* before what nghttp2 has */
+    size_t size; /* with this; 0: too large to wait here */
+};
+struct waiting { /* in what nghttp2 had; no larger than a step */
+    struct waiting *next;
+    size_t count; /* from this one on */
+};
+static struct waiting *lists[SMALL_MOST / STEP + 1];
+
+static void *piece_new(size_t size)
+{
+    const size_t room = ((size ? size : 1) + STEP - 1) & ~(size_t)(STEP - 1);
+    const size_t whole = room + sizeof(struct head);
+    const bool is_small = whole <= SMALL_MOST;
+    struct waiting *w = is_small ? lists[whole / STEP] : NULL;
+    if (w) {
+        lists[whole / STEP] = w->next;
+        return w;
+    }
+    struct head *head = mem_try_realloc(NULL, whole);
+    if (!head)
+        return NULL;
+    head->size = is_small ? whole : 0;
+    return head + 1;
+}
+
+static void piece_free(void *piece)
+{
+    struct head *head = (struct head *)piece - 1;
+    struct waiting *w = piece, **list = &lists[head->size / STEP];
+    const size_t count = *list ? (*list)->count + 1 : 1;
+    if (!head->size || count * head->size > WAITING_MOST) {
+        free(head);
+        return;
+    }
+    *w = (struct waiting){*list, count};
+    *list = w;
+}
+
+static void *piece_resized(void *piece, size_t size)
+{
+    struct head *head = (struct head *)piece - 1;
+    if (!head->size) {
+        head = mem_try_realloc(head, sizeof *head + size);
+        return head ? head + 1 : NULL;
+    }
+    const size_t had = head->size - sizeof *head;
+    void *larger = size > had ? piece_new(size) : piece;
+    if (larger && larger != piece) {
+        memcpy(larger, piece, had);
+        piece_free(piece);
+    }
+    return larger;
+}
+
+/* ---- nghttp2's calls ------------------------------------------------------------------------ */
+
 static void *on_malloc(size_t size, void *m)
 {
     void *memory = take(m, size);
-    return memory ? memory : mem_try_realloc(NULL, size);
+    return memory ? memory : piece_new(size);
 }
 
 static void *on_calloc(size_t count, size_t size, void *m)
 {
-    void *memory = take(m, count * size); /* nghttp2's own structures: no overflow */
+    const size_t whole = count * size; /* nghttp2's own structures: no overflow */
+    void *memory = take(m, whole);
     if (memory)
         return memory;
-    memory = mem_try_realloc(NULL, count * size);
-    return memory ? memset(memory, 0, count * size) : NULL;
+    memory = piece_new(whole);
+    return memory ? memset(memory, 0, whole) : NULL;
 }
 
 static void on_free(void *memory, void *m)
 {
-    if (!is_inside(m, memory))
-        free(memory);
+    if (memory && !is_inside(m, memory))
+        piece_free(memory);
 }
 
 static void *on_realloc(void *old, size_t size, void *arg)
@@ -96,9 +164,9 @@ static void *on_realloc(void *old, size_t size, void *arg)
     if (!old)
         return on_malloc(size, m);
     if (!is_inside(m, old))
-        return mem_try_realloc(old, size);
+        return piece_resized(old, size);
     const size_t most = (size_t)((char *)m + PIECE - (char *)old);
-    void *memory = mem_try_realloc(NULL, size);
+    void *memory = piece_new(size);
     return memory ? memcpy(memory, old, size < most ? size : most) : NULL;
 }
 
