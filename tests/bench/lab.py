@@ -31,7 +31,8 @@ GENERATOR_CORE, TARGET_CORE = 0, 1
 # A service that always gives the same: shop.v1.Receipt(text="pen", total=3), with a status behind it.
 RECEIPT = b"\0\0\0\0\7" + b"\x0a\3pen\x10\3"
 GRPC = """location = /shop.v1.Shop/Buy {{ error_page 405 =200 /receipt; return 405; }}
-                location = /receipt {{ root {folder}; default_type application/grpc; add_trailer grpc-status 0; }}"""
+                location = /receipt {{ root {folder}; default_type application/grpc; add_trailer grpc-status 0;
+                  etag off; max_ranges 0; add_header Last-Modified ""; }}"""  # which no server of gRPC sends
 JSON_200 = (
     '{"id": 4711, "name": "Folding chair", "price": 12.5, "tags": ["garden", "wood", "sale"], "stock": '
     '{"berlin": 12, "lyon": 0, "porto": 7}, "description": "Light, strong, stowed away in no time at all."}'

@@ -49,8 +49,9 @@ struct h2 {                   /* of a connection */
     struct sbuf out; /* what the socket had no room for, from out_sent on */
     size_t out_sent;
     struct h2_list lists[H2_LISTS];
-    uint64_t written; /* bytes, all in all */
-    uint64_t now_ns;  /* of the last read */
+    struct fetch *head_of; /* whose head is being read, or was read last; NULL: nobody's */
+    uint64_t written;      /* bytes, all in all */
+    uint64_t now_ns;       /* of the last read */
     struct deadline quiet;
     uint64_t pinged_ns;              /* the ping whose answer is waited for; 0 = none */
     void (*read_last)(struct h2 *h); /* ping_start's */

@@ -52,8 +52,8 @@ static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *to, s
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-    (void)arg;
-    struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    struct h2 *h = arg;
+    struct fetch *f = h->head_of = exchange_of(session, frame->hd.stream_id);
     if (f)
         stream_head_begins(f);
     return 0;
@@ -63,14 +63,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *arg)
 {
-    (void)flags;
-    struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    (void)session, (void)frame, (void)flags;
+    struct h2 *h = arg;
+    struct fetch *f = h->head_of;
     if (!f)
         return 0;
     f->engine->counters.heads_plain += name_len + value_len;
     if (stream_header(f, name, name_len, value, value_len))
         return 0;
-    struct h2 *h = arg;
     h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
     stream_note(h, f);
     if (!h->conn->is_unusable)

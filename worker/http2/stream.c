@@ -89,6 +89,8 @@ bool stream_detach(struct h2 *h, struct fetch *f)
     struct h2x *x = h2x_of(f);
     take_off(h, H2_NEWS, f);
     take_off(h, H2_WROTE, f);
+    if (h->head_of == f)
+        h->head_of = NULL;
     if (x->id <= 0 || x->is_closed || h->is_lost)
         return false;
     x->is_closed = true;

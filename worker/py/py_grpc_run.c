@@ -160,13 +160,12 @@ static void settle(struct rpc *c)
     if (c->is_over)
         return;
     const struct fetch_response *got = fetch_response(c->fetch);
-    const uint64_t now = clk_mono_ns();
+    const bool is_whole = got->error == FETCH_OK && got->times.last_byte;
+    const uint64_t now = is_whole && !c->deadline_ns ? got->times.last_byte : clk_mono_ns();
     const bool is_late = c->deadline_ns && now + LATE_SLACK_NS >= c->deadline_ns;
     c->got = got;
-    c->ended_ns = now;
-    if (got->error == FETCH_OK && got->times.last_byte)
-        c->ended_ns = got->times.last_byte;
-    else if (got->error == FETCH_TOTAL_TIMEOUT && now > c->deadline_ns)
+    c->ended_ns = is_whole ? got->times.last_byte : now;
+    if (got->error == FETCH_TOTAL_TIMEOUT && now > c->deadline_ns)
         c->ended_ns = c->deadline_ns; /* its reader may come late */
     end(c, grpc_status_of(got, is_late, &c->details), NULL);
 }
