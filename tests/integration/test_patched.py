@@ -163,6 +163,18 @@ def init(environment, **_):
     "reports of FastHttpUser": ("FastHttpUser",
                                 REPORTS % {"response": "fasthttp.ResponseContextManager"},
                                 {"a": (2, 0), "bTrue": (1, 1)}),
+    "ends of HttpUser's": ("HttpUser", '''
+def leave(self, *error, original=ResponseContextManager.__exit__):
+    self.request_meta["name"] += " left"
+    return original(self, *error)
+ResponseContextManager.__exit__ = leave
+''', {"a left": (2, 0), "b left": (1, 1)}),
+    "ends of FastHttpUser's": ("FastHttpUser", '''
+def leave(self, *error, original=fasthttp.ResponseContextManager.__exit__):
+    self.request_meta["name"] += " left"
+    return original(self, *error)
+fasthttp.ResponseContextManager.__exit__ = leave
+''', {"a": (2, 0), "b left": (1, 1)}),
     "nothing, but request_meta was written": ("HttpUser", """
 U.abstract = True
 

@@ -180,32 +180,41 @@ int record_fire(struct response *r)
     return result ? 0 : -1;
 }
 
-/* Whether code put a _report_request of its own over the object, its class, or a base. Asked of the
- * class anew when its version is another one than last time. */
-static bool reports_itself(const struct response *r)
+enum { REPORT, EXIT, LOOKED_FOR };
+
+/* Whether code put a method of its own over the class, or a base. Asked of the class anew when its
+ * version is another one than last time. */
+static bool is_replaced(const struct response *r, int which)
 {
+    static const char *const names[LOOKED_FOR] = {"_report_request", "__exit__"};
     static struct {
         PyTypeObject *type; /* borrowed; never looked into */
         unsigned version;
-        bool is_replaced;
+        bool is_replaced[LOOKED_FOR];
     } looks[2];
     PyTypeObject *type = r->ob_base.ob_type;
-    if (__builtin_expect(r->reports_itself, 0))
-        return true;
     const bool is_fast = r->session && r->session->is_fast;
     if (__builtin_expect(looks[is_fast].type != type ||
                              looks[is_fast].version != type->tp_version_tag ||
                              looks[is_fast].version == 0,
                          0)) {
-        PyObject *own = PyObject_GetAttrString((PyObject *)type, "_report_request");
-        PyObject *original = PyDict_GetItemString(response_type->tp_dict, "_report_request");
         looks[is_fast].type = type;
-        looks[is_fast].is_replaced = own && own != original;
-        looks[is_fast].version = type->tp_version_tag; /* the lookup gave it one */
-        Py_XDECREF(own);
+        for (int i = 0; i < LOOKED_FOR; i++) {
+            PyObject *own = PyObject_GetAttrString((PyObject *)type, names[i]);
+            PyObject *original = PyDict_GetItemString(response_type->tp_dict, names[i]);
+            looks[is_fast].is_replaced[i] = own && own != original;
+            Py_XDECREF(own);
+        }
+        looks[is_fast].version = type->tp_version_tag; /* the lookups gave it one */
         PyErr_Clear();
     }
-    return looks[is_fast].is_replaced;
+    return looks[is_fast].is_replaced[which];
+}
+
+/* By this object, too. */
+static bool reports_itself(const struct response *r)
+{
+    return __builtin_expect(r->reports_itself, 0) || is_replaced(r, REPORT);
 }
 
 static int fire(struct response *r, PyObject *exception)
@@ -283,6 +292,16 @@ int record_default_outcome(struct response *r)
     const int result = exception ? record_outcome(r, exception) : -1;
     Py_XDECREF(exception);
     return result;
+}
+
+int record_without_block(struct response *r)
+{
+    if (!r->session || r->session->is_fast || __builtin_expect(!is_replaced(r, EXIT), 1))
+        return record_default_outcome(r);
+    PyObject *result =
+        PyObject_CallMethod((PyObject *)r, "__exit__", "OOO", Py_None, Py_None, Py_None);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
 int record_aside_of(struct session *s, PyObject *method, PyObject *name, enum py_stats_aside what,

@@ -23,6 +23,9 @@ PyObject *record_meta(struct response *r); /* borrowed; made when asked for */
 int record_outcome(struct response *r, PyObject *exception);
 int record_fire(struct response *r);            /* the event, by request_meta as it is */
 int record_default_outcome(struct response *r); /* by error and status */
+/* A call that has no with block: by its __exit__ where code replaced that, as Locust's client
+ * does. */
+int record_without_block(struct response *r);
 bool record_is_bad_status(const struct response *r);
 PyObject *record_bad_status(struct response *r); /* new: what a FastHttpSession's is reported as */
 PyObject *record_enter(struct response *r, PyObject *unused);

@@ -358,7 +358,7 @@ static PyObject *finish(struct response *r, bool is_catch)
 {
     if (is_catch)
         return (PyObject *)r;
-    if (record_default_outcome(r) == 0)
+    if (record_without_block(r) == 0)
         return (PyObject *)r;
     Py_DECREF(r);
     return NULL;

@@ -431,7 +431,7 @@ static PyObject *response_traced(PyObject *self, PyObject *mark)
 static PyObject *response_report(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return record_default_outcome((struct response *)self) < 0 ? NULL : Py_NewRef(Py_None);
+    return record_without_block((struct response *)self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *response_report_request(PyObject *self, PyObject *args)
