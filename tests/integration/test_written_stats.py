@@ -258,3 +258,51 @@ def test_a_stock_master_gets_it_too(tmp_path):
                       "--expect-workers", 1, "--csv", tmp_path / "run"]) as stock:
             stock.wait()
     assert rows_of_a_worker(tmp_path / "run_stats.csv") == ROWS_OF_A_WORKER, stock.describe()
+
+
+ERRORS_OF_A_WORKER = '''
+from locust import User, constant, task
+
+class Fails(User):
+    wait_time = constant(0.05)
+    rounds = 0
+
+    @task
+    def fail(self):
+        stats, fire = self.environment.stats, self.environment.events.request.fire
+        self.rounds += 1
+        if self.rounds > 20:
+            return
+        for name in ("/gone", "/kept", "/fewer", "/fewer"):
+            fire(request_type="GET", name=name, response_time=1, response_length=0, exception=ValueError("no"))
+        for error in stats.errors.values():
+            if error.name == "/fewer":
+                error.occurrences -= 1
+        gone = next(key for key, error in stats.errors.items() if error.name == "/gone")
+        if self.rounds == 1:
+            stats.errors.clear()
+        elif self.rounds % 2:
+            del stats.errors[gone]
+        else:
+            stats.errors = {key: error for key, error in stats.errors.items() if key != gone}
+'''
+
+
+def failures_of(path):
+    with open(path, newline="") as file:
+        return {row["Name"]: int(row["Occurrences"]) for row in csv.DictReader(file)}
+
+
+def test_errors_that_a_worker_removes_do_not_come_back(tmp_path):
+    with locustfile(ERRORS_OF_A_WORKER) as path:
+        run = run_katydid("-f", path, "--headless", "-t", "4s", "--processes", "1", "--csv", tmp_path / "run")
+    assert run.code == 1 and failures_of(tmp_path / "run_failures.csv") == {"/kept": 19, "/fewer": 19}, run.describe()
+
+
+def test_a_stock_master_does_not_get_errors_that_were_removed(tmp_path):
+    port = free_port()
+    with locustfile(ERRORS_OF_A_WORKER) as path, worker(path, port):
+        with Process([STOCK_LOCUST, "-f", path, "--master", "--master-bind-port", port, "--headless", "-u", 1, "-t", 6,
+                      "--expect-workers", 1, "--csv", tmp_path / "run"]) as stock:
+            stock.wait()
+    assert failures_of(tmp_path / "run_failures.csv") == {"/kept": 19, "/fewer": 19}, stock.describe()

@@ -231,6 +231,14 @@ static PyObject *unreported(PyObject *self, PyObject *args)
     return row_dict(row, s->total.started_at, BUCKETS_LOCUST);
 }
 
+static PyObject *unreported_failures(PyObject *self, PyObject *unused)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    (void)unused;
+    py_stats_want(s, &s->unsent, &s->has_unsent);
+    return failure_list(&s->unsent);
+}
+
 /* ---- what is new ---------------------------------------------------------------------------- */
 
 static PyObject *take(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -265,6 +273,8 @@ PyMethodDef py_stats_readers[] = {
      "percentile(method, name, q): milliseconds; '' and 'Aggregated' for the total"},
     {"unreported", unreported, METH_VARARGS,
      "unreported(method, name): the dict of what was counted there since the last report, or None"},
+    {"unreported_failures", unreported_failures, METH_NOARGS,
+     "One dict per failure since the last report."},
     {"take", WITH_KEYWORDS(take), METH_VARARGS | METH_KEYWORDS,
      "take(fine=False): what is new since the last take, as (total, rows, failures) of such dicts; "
      "None when there is nothing. fine: histograms by microseconds, not by Locust's buckets"},

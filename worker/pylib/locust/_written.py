@@ -7,7 +7,8 @@ them later is what was written. Counts travel as differences, so that what is co
 stays. A row that was zeroed or removed is told before what it counts from then on, everything
 else after what was counted until then: nothing can be taken from a count that is not there yet.
 
-A worker's row is not its master's: when code zeroes it, what was not reported yet is taken back.
+A worker's row is not its master's: when code zeroes it, what was not reported yet is taken back. So it
+is with errors that code removes.
 """
 
 import logging
@@ -127,8 +128,13 @@ class Written:
             self._errors = self._count_errors()
 
     def _count_errors(self):
-        return {key: (error, getattr(error, "occurrences", 1))
-                for key, error in self._stats._errors.items()}
+        """{key: (error, its occurrences, those of them that can be taken back)}"""
+        errors = self._stats._errors
+        fresh = {} if self._is_masters or not errors else {
+            StatsError.create_key(f["method"], f["name"], f["error"]): f["occurrences"]
+            for f in self._runner._core.unreported_failures()}
+        counts = {key: (error, getattr(error, "occurrences", 1)) for key, error in errors.items()}
+        return {key: (error, n, n if self._is_masters else fresh.get(key, 0)) for key, (error, n) in counts.items()}
 
     # What it did
 
@@ -163,9 +169,10 @@ class Written:
 
     def _collect_errors(self, before, now):
         for key in {**before, **now}:
-            error, count = now.get(key) or (before[key][0], 0)
-            more = count - before[key][1] if key in before else count
-            if more > 0 or (more and self._is_masters):
+            error, count, _ = now.get(key) or (before[key][0], 0, 0)
+            _, earlier, fresh = before.get(key) or (error, 0, 0)
+            more = max(count - earlier, -fresh)
+            if more:
                 self._error_rows.append({
                     **_names((error.name, error.method)),
                     "error": StatsError.parse_error(error.error), "occurrences": more,
@@ -188,6 +195,8 @@ class Written:
     def _take_rest(self):
         rows, self._rows = self._rows, []
         errors, self._error_rows = self._error_rows, []
+        if self._errors and not self._is_masters:  # they are reported now
+            self._errors = {key: (error, n, 0) for key, (error, n, _) in self._errors.items()}
         return rows, errors, getattr(self._runner, "_written_exceptions", list)()
 
     def _packed(self, rows, errors=(), exceptions=()):
@@ -228,6 +237,8 @@ class Written:
             key = StatsError.create_key(row["method"], row["name"], row["error"])
             error = data["errors"].setdefault(key, {**row, "occurrences": 0})
             error["occurrences"] += row["occurrences"]
+            if error["occurrences"] <= 0:
+                del data["errors"][key]
 
     def do_again(self, number):
         """The numbers were replaced by a master's, which has all messages up to this one. collect()
