@@ -267,6 +267,33 @@ def test_timeout_and_kill_come_up_at_the_sleep():
     """)
 
 
+def test_sleepers_are_ended_where_they_sleep():
+    run("""
+        seen = []
+        def sleeper(n):
+            try:
+                time.sleep(10)
+            except gevent.GreenletExit:
+                seen.append(n)
+                time.sleep(0.01)
+                raise
+        sleeping = [gevent.spawn(sleeper, n) for n in range(300)]
+        waiting = gevent.spawn(gevent.event.Event().wait)
+        gevent.sleep(0)
+        assert _katydid.end_sleepers([*sleeping, waiting], gevent.GreenletExit) == [waiting]
+        sleeping[7].kill(ValueError, block=False)  # what is thrown before its turn is what it raises
+        err = sys.stderr; sys.stderr = None
+        while _katydid.ending():
+            gevent.sleep(0)
+        gevent.joinall(sleeping)
+        sys.stderr = err
+        assert isinstance(sleeping.pop(7).exception, ValueError)
+        assert seen == [n for n in range(300) if n != 7] and not waiting.dead
+        time.sleep(0.01)  # a nap that was used so is as good as new
+        waiting.kill()
+    """)
+
+
 def test_a_thousand_kills_in_the_turn_they_are_due():
     run("""
         for round in range(20):

@@ -304,6 +304,47 @@ SLOW_END = """
 """
 
 
+SLOW_ENDS = """
+    import gevent
+    from locust import TaskSet, User, constant, task
+
+    def end(what):
+        print("ending", flush=True)
+        gevent.sleep(1)
+        print("ended", what, flush=True)
+
+    class Inner(TaskSet):
+        @task
+        def nothing(self):
+            pass
+
+        def on_stop(self):
+            end("set")
+
+    class Slow(User):
+        wait_time = constant(100)
+        tasks = [Inner]
+
+        def on_stop(self):
+            end("user")
+"""
+
+
+@pytest.mark.parametrize("timeout", ["0", "60"])
+def test_who_is_in_on_stop_when_the_test_is_stopped_ends_it(timeout):
+    port = free_port()
+    with locustfile(SLOW_ENDS) as path, serve(katydid("-f", path, "-P", port, "--stop-timeout", timeout), port) as process:
+        start(process.url, user_count=4, spawn_rate=50)
+        wait_for(lambda: get_json(process.url + "/stats/requests")["user_count"] == 4, "4 users")
+        start(process.url, user_count=1, spawn_rate=50)
+        wait_for(lambda: process.stdout.count("ending") == 3, "three that end")
+        assert post(process.url + "/stop", b"")[0] == 200
+        wait_for(lambda: get_json(process.url + "/stats/requests")["user_count"] == 0, "the end")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.describe()
+    assert process.stdout.count("ended set") == process.stdout.count("ended user") == 4, process.describe()
+
+
 @pytest.mark.parametrize("mode", [[], ["--processes", "2"]], ids=["local", "processes"])
 def test_a_stop_said_twice_while_users_ramp_down_ends_each_once(mode):
     port = free_port()

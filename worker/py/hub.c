@@ -17,12 +17,21 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { MAX_FREE_NAPS = 1024 };
+enum { NAPS = 64 };
 
 struct nap { /* one sleep */
     struct park park;
     struct event timer;
-    struct nap *next_free;
+    union {
+        struct nap *next_free;
+        PyObject
+            *thrown; /* what its sleep raises at its end, or NULL; borrowed: see end_sleepers */
+    };
+};
+
+struct nap_slab { /* so that a sleeper can be found by its greenlet */
+    struct nap_slab *next;
+    struct nap naps[NAPS];
 };
 
 static _Thread_local bool is_here;
@@ -33,7 +42,9 @@ static struct ready_list queue;
 static PyObject *resumed; /* who was switched to last, owned; NULL while the hub runs */
 static Py_ssize_t parked;
 static struct nap *free_naps;
-static unsigned free_nap_count;
+static struct nap_slab *nap_slabs;
+static PyObject *end_of_sleep; /* what the latest end_sleepers() was given */
+static Py_ssize_t ending;      /* sleepers that are to raise it, and did not yet */
 
 struct event_base *hub_base(void)
 {
@@ -214,28 +225,42 @@ static void nap_over(evutil_socket_t fd, short what, void *arg)
     hub_wake(&((struct nap *)arg)->park);
 }
 
+static void more_naps(void)
+{
+    struct nap_slab *slab = mem_zalloc(sizeof *slab);
+    slab->next = nap_slabs;
+    nap_slabs = slab;
+    for (size_t i = NAPS; i-- > 0;) {
+        struct nap *n = &slab->naps[i];
+        evtimer_assign(&n->timer, base, nap_over, n);
+        n->next_free = free_naps;
+        free_naps = n;
+    }
+}
+
 static struct nap *nap_new(void)
 {
+    if (!free_naps)
+        more_naps();
     struct nap *n = free_naps;
-    if (!n) {
-        n = mem_zalloc(sizeof *n);
-        evtimer_assign(&n->timer, base, nap_over, n);
-        return n;
-    }
     free_naps = n->next_free;
-    free_nap_count--;
+    n->thrown = NULL;
     return n;
 }
 
-static void nap_free(struct nap *n)
+/* The sleep is over, by whatever ended it. Returns 0, or -1 when it raises. */
+static int nap_end(struct nap *n, int rc)
 {
-    if (free_nap_count >= MAX_FREE_NAPS) {
-        free(n);
-        return;
-    }
+    PyObject *thrown = n->thrown;
+    evtimer_del(&n->timer);
     n->next_free = free_naps;
     free_naps = n;
-    free_nap_count++;
+    if (!thrown)
+        return rc;
+    ending--;
+    if (rc == 0)
+        PyErr_SetNone(thrown);
+    return -1;
 }
 
 int hub_sleep(double seconds)
@@ -251,10 +276,7 @@ int hub_sleep(double seconds)
     } else {
         n->park.is_woken = true;
     }
-    int rc = park(&n->park);
-    evtimer_del(&n->timer);
-    nap_free(n);
-    return rc;
+    return nap_end(n, park(&n->park));
 }
 
 /* Elsewhere than on the main loop's thread: gevent's own, which blocks that thread only. */
@@ -290,7 +312,72 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n,
     return hub_sleep(seconds) ? NULL : Py_NewRef(Py_None);
 }
 
+/* Who sleeps: greenlet -> its nap, as a number. */
+static PyObject *sleepers(void)
+{
+    PyObject *found = PyDict_New();
+    for (struct nap_slab *slab = nap_slabs; found && slab; slab = slab->next)
+        for (size_t i = 0; found && i < NAPS; i++) {
+            struct nap *n = &slab->naps[i];
+            PyObject *at = n->park.greenlet ? PyLong_FromVoidPtr(n) : NULL;
+            if (n->park.greenlet && (!at || PyDict_SetItem(found, n->park.greenlet, at)))
+                Py_CLEAR(found);
+            Py_XDECREF(at);
+        }
+    return found;
+}
+
+static void end_nap(struct nap *n)
+{
+    ending += !n->thrown;
+    n->thrown = end_of_sleep;
+    hub_wake(&n->park);
+}
+
+/* -1 with an exception; those that do not sleep go into `others`. */
+static int end_each(PyObject *greenlets, PyObject *asleep, PyObject *others)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(greenlets); i++) {
+        PyObject *greenlet = PyList_GET_ITEM(greenlets, i);
+        PyObject *at = PyDict_GetItemWithError(asleep, greenlet);
+        if (at)
+            end_nap(PyLong_AsVoidPtr(at));
+        else if (PyErr_Occurred() || PyList_Append(others, greenlet))
+            return -1;
+    }
+    return 0;
+}
+
+/* Throwing into a greenlet unwinds its C++ frames twice; a sleep that raises does not. */
+static PyObject *end_sleepers(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *greenlets = NULL, *raised = NULL;
+    if (!PyArg_ParseTuple(args, "O!O:end_sleepers", &PyList_Type, &greenlets, &raised))
+        return NULL;
+    if (!is_here)
+        return Py_NewRef(greenlets);
+    if (!ending) /* else naps still name the one of before */
+        Py_XSETREF(end_of_sleep, Py_NewRef(raised));
+    PyObject *asleep = sleepers(), *others = PyList_New(0);
+    if (!asleep || !others || end_each(greenlets, asleep, others))
+        Py_CLEAR(others);
+    Py_XDECREF(asleep);
+    return others;
+}
+
+static PyObject *count_ending(PyObject *module, PyObject *none)
+{
+    (void)module, (void)none;
+    return PyLong_FromSsize_t(ending);
+}
+
 static PyMethodDef methods[] = {
+    {"end_sleepers", end_sleepers, METH_VARARGS,
+     "end_sleepers(list, exception class): sleep() raises it in these greenlets, one after the "
+     "other, as the "
+     "loop turns; returns those that do not sleep"},
+    {"ending", count_ending, METH_NOARGS, "ending(): how many of these have not come to it"},
     {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
      "sleep(seconds=0): wait while others run; 0 lets run what is ready"},
     {0},

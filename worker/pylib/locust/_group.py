@@ -35,6 +35,7 @@ class UserGroup(Group):
 
     def discard(self, greenlet):
         self._discard(greenlet)
+        greenlet.unlink(self._discard)  # which would be a callback of the loop at its end
 
     def of_class(self, user_class):
         """The users of exactly this class, the oldest first."""
@@ -45,9 +46,16 @@ class UserGroup(Group):
         ]
 
 
-def kill_in_slices(greenlets, slice_size=200):
-    """Kills without waiting for the end; lets the loop run between two slices."""
-    greenlets = list(greenlets)
-    for start in range(0, len(greenlets), slice_size):
-        gevent.killall(greenlets[start:start + slice_size], block=False)
+def kill_in_slices(users, again=False, slice_size=200):
+    """Kills without waiting for the end; lets the loop run meanwhile. Not those that end already, unless again."""
+    def left(some):
+        return [user.greenlet for user in some if again or not user._is_ending]
+
+    users = list(users)
+    awake = set(_katydid.end_sleepers(left(users), gevent.GreenletExit))
+    while _katydid.ending():
+        gevent.sleep(0)
+    users = [user for user in users if user.greenlet in awake]
+    for start in range(0, len(users), slice_size):
+        gevent.killall(left(users[start:start + slice_size]), block=False)
         gevent.sleep(0)

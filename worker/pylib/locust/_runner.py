@@ -337,7 +337,7 @@ class Runner:
             raise
         if timeout:
             self._finish(others, timeout)
-        self._kill(others)
+        self._kill(others, again=timeout > 0)
         for user in caller:  # the one that called: ends as soon as it gives up control
             user.greenlet.kill(block=False)
         if chosen:
@@ -353,13 +353,11 @@ class Runner:
         """These: they may finish their task within so many seconds, and are killed then."""
         if timeout:
             self._finish(users, timeout)
-        self._kill(users)
+        self._kill(users, again=timeout > 0)
 
     def _finish(self, users, timeout):
         """Lets the users end their tasks, `timeout` seconds at most; waiting ones end at once."""
-        kill_in_slices(
-            user.greenlet for user in users if user._state in (None, LOCUST_STATE_WAITING)
-        )
+        kill_in_slices(user for user in users if user._state in (None, LOCUST_STATE_WAITING))
         for user in users:
             if user._state == LOCUST_STATE_RUNNING:
                 user._state = LOCUST_STATE_STOPPING
@@ -370,17 +368,18 @@ class Runner:
                 timeout,
             )
 
-    def _kill(self, users):
+    def _kill(self, users, again=False):
+        """Again: those in on_stop as well, whose time is over."""
         # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
-        left = [user.greenlet for user in users if not user.greenlet.ready()]
-        is_ending = {user.greenlet for user in users if user._has_ended_test}  # perhaps in on_stop
+        left = [user for user in users if not user.greenlet.ready()]
+        chosen = [user for user in left if not user._has_ended_test]  # which is perhaps in on_stop
         while left:
-            kill_in_slices(greenlet for greenlet in left if greenlet not in is_ending)
+            kill_in_slices(chosen, again)
             gevent.sleep(0)  # who links to them hears of it
-            left = [greenlet for greenlet in left if not greenlet.ready()]
-            gevent.joinall(left, timeout=_LAST_WAIT_S)  # which takes a switch for each that it is given
-            is_ending.clear()
-            left = [greenlet for greenlet in left if not greenlet.ready()]
+            left = [user for user in left if not user.greenlet.ready()]
+            gevent.joinall([user.greenlet for user in left], timeout=_LAST_WAIT_S)  # which takes a switch for each that it is given
+            chosen = left = [user for user in left if not user.greenlet.ready()]
+            again = True
             if left:
                 logger.warning("%d users hang in on_stop: killing them again", len(left))
 

@@ -518,11 +518,13 @@ def _run_tasks(user, task_set=None):
                 _stop_set(task_set)
                 raise _left(error) from error
         except (StopUser, StopTest, GreenletExit):
+            user._is_ending = True
             if task_set is not None:
                 _stop_set(task_set, errors_too=False)
             raise
         except Exception as error:
             if _hides_kill(error):
+                user._is_ending = True
                 _errors.log_bounded(logger, error, f"A killed task failed to clean up: {error!r}")
                 if task_set is not None:
                     _stop_set(task_set, errors_too=False)

@@ -73,6 +73,7 @@ class User(metaclass=UserMeta):
     _limit = None  # ... if that is of so many iterations (_limits.py)
     _set = None
     _has_ended_test = False  # and so ends already
+    _is_ending = False  # it is in its on_stop, or a task set's, or past it
     _queue = None  # tasks scheduled through _taskset_instance
 
     def __init__(self, environment):
@@ -124,6 +125,7 @@ class User(metaclass=UserMeta):
             return end
 
     def _stopped(self):
+        self._is_ending = True
         try:
             see_to(self.on_stop())
         except (StopUser, StopTest):
