@@ -280,15 +280,19 @@ def test_sleepers_are_ended_where_they_sleep():
         sleeping = [gevent.spawn(sleeper, n) for n in range(300)]
         waiting = gevent.spawn(gevent.event.Event().wait)
         gevent.sleep(0)
-        assert _katydid.end_sleepers([*sleeping, waiting], gevent.GreenletExit) == [waiting]
+        asleep = _katydid.sleepers()
+        assert _katydid.end_sleepers([*sleeping, waiting], asleep, gevent.GreenletExit) == [waiting]
         sleeping[7].kill(ValueError, block=False)  # what is thrown before its turn is what it raises
         err = sys.stderr; sys.stderr = None
-        while _katydid.ending():
-            gevent.sleep(0)
+        gevent.sleep(0)
+        again = gevent.spawn(sleeper, 300)
+        gevent.sleep(0)
+        assert _katydid.end_sleepers([again], asleep, gevent.GreenletExit) == [again]  # who was not there
+        again.kill()
         gevent.joinall(sleeping)
         sys.stderr = err
         assert isinstance(sleeping.pop(7).exception, ValueError)
-        assert seen == [n for n in range(300) if n != 7] and not waiting.dead
+        assert sorted(seen) == [n for n in range(301) if n != 7] and not waiting.dead
         time.sleep(0.01)  # a nap that was used so is as good as new
         waiting.kill()
     """)

@@ -115,7 +115,7 @@ def fake_core():
     core.late = lambda seconds: None
     core.discard_bodies = lambda whether: None
     core.small_stack = REAL.small_stack
-    core.end_sleepers, core.ending = REAL.end_sleepers, REAL.ending
+    core.end_sleepers, core.sleepers = REAL.end_sleepers, REAL.sleepers
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check

@@ -24,14 +24,8 @@ struct nap { /* one sleep */
     struct event timer;
     union {
         struct nap *next_free;
-        PyObject
-            *thrown; /* what its sleep raises at its end, or NULL; borrowed: see end_sleepers */
+        PyObject *thrown; /* what its sleep raises at its end, or NULL; owned: see end_sleepers */
     };
-};
-
-struct nap_slab { /* so that a sleeper can be found by its greenlet */
-    struct nap_slab *next;
-    struct nap naps[NAPS];
 };
 
 static _Thread_local bool is_here;
@@ -42,9 +36,8 @@ static struct ready_list queue;
 static PyObject *resumed; /* who was switched to last, owned; NULL while the hub runs */
 static Py_ssize_t parked;
 static struct nap *free_naps;
-static struct nap_slab *nap_slabs;
-static PyObject *end_of_sleep; /* what the latest end_sleepers() was given */
-static Py_ssize_t ending;      /* sleepers that are to raise it, and did not yet */
+static struct nap **nap_slabs; /* of NAPS each, so that a sleeper can be found by its greenlet */
+static size_t nap_slab_count;
 
 struct event_base *hub_base(void)
 {
@@ -227,11 +220,11 @@ static void nap_over(evutil_socket_t fd, short what, void *arg)
 
 static void more_naps(void)
 {
-    struct nap_slab *slab = mem_zalloc(sizeof *slab);
-    slab->next = nap_slabs;
-    nap_slabs = slab;
+    struct nap *slab = mem_zalloc(NAPS * sizeof *slab);
+    nap_slabs = mem_realloc(nap_slabs, (nap_slab_count + 1) * sizeof(struct nap *));
+    nap_slabs[nap_slab_count++] = slab;
     for (size_t i = NAPS; i-- > 0;) {
-        struct nap *n = &slab->naps[i];
+        struct nap *n = &slab[i];
         evtimer_assign(&n->timer, base, nap_over, n);
         n->next_free = free_naps;
         free_naps = n;
@@ -257,9 +250,9 @@ static int nap_end(struct nap *n, int rc)
     free_naps = n;
     if (!thrown)
         return rc;
-    ending--;
     if (rc == 0)
         PyErr_SetNone(thrown);
+    Py_DECREF(thrown);
     return -1;
 }
 
@@ -312,72 +305,71 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n,
     return hub_sleep(seconds) ? NULL : Py_NewRef(Py_None);
 }
 
-/* Who sleeps: greenlet -> its nap, as a number. */
-static PyObject *sleepers(void)
+static struct nap *nap_at(size_t index)
 {
+    return &nap_slabs[index / NAPS][index % NAPS];
+}
+
+/* 0, or -1 with an exception. */
+static int note_sleeper(PyObject *found, size_t index)
+{
+    PyObject *greenlet = nap_at(index)->park.greenlet;
+    PyObject *at = greenlet ? PyLong_FromSize_t(index) : NULL;
+    const int rc = greenlet ? at ? PyDict_SetItem(found, greenlet, at) : -1 : 0;
+    Py_XDECREF(at);
+    return rc;
+}
+
+static PyObject *sleepers(PyObject *module, PyObject *none)
+{
+    (void)module, (void)none;
     PyObject *found = PyDict_New();
-    for (struct nap_slab *slab = nap_slabs; found && slab; slab = slab->next)
-        for (size_t i = 0; found && i < NAPS; i++) {
-            struct nap *n = &slab->naps[i];
-            PyObject *at = n->park.greenlet ? PyLong_FromVoidPtr(n) : NULL;
-            if (n->park.greenlet && (!at || PyDict_SetItem(found, n->park.greenlet, at)))
-                Py_CLEAR(found);
-            Py_XDECREF(at);
-        }
+    for (size_t i = 0; found && is_here && i < nap_slab_count * NAPS; i++)
+        if (note_sleeper(found, i))
+            Py_CLEAR(found);
     return found;
 }
 
-static void end_nap(struct nap *n)
+/* Whether that greenlet still sleeps there. */
+static bool end_nap(PyObject *at, PyObject *greenlet, PyObject *raised)
 {
-    ending += !n->thrown;
-    n->thrown = end_of_sleep;
+    const size_t index = PyLong_AsSize_t(at);
+    if (PyErr_Occurred() || index >= nap_slab_count * NAPS)
+        return false;
+    struct nap *n = nap_at(index);
+    if (n->park.greenlet != greenlet)
+        return false;
+    if (!n->thrown)
+        n->thrown = Py_NewRef(raised);
     hub_wake(&n->park);
-}
-
-/* -1 with an exception; those that do not sleep go into `others`. */
-static int end_each(PyObject *greenlets, PyObject *asleep, PyObject *others)
-{
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(greenlets); i++) {
-        PyObject *greenlet = PyList_GET_ITEM(greenlets, i);
-        PyObject *at = PyDict_GetItemWithError(asleep, greenlet);
-        if (at)
-            end_nap(PyLong_AsVoidPtr(at));
-        else if (PyErr_Occurred() || PyList_Append(others, greenlet))
-            return -1;
-    }
-    return 0;
+    return true;
 }
 
 /* Throwing into a greenlet unwinds its C++ frames twice; a sleep that raises does not. */
 static PyObject *end_sleepers(PyObject *module, PyObject *args)
 {
     (void)module;
-    PyObject *greenlets = NULL, *raised = NULL;
-    if (!PyArg_ParseTuple(args, "O!O:end_sleepers", &PyList_Type, &greenlets, &raised))
+    PyObject *greenlets = NULL, *asleep = NULL, *raised = NULL;
+    if (!PyArg_ParseTuple(args, "O!O!O:end_sleepers", &PyList_Type, &greenlets, &PyDict_Type,
+                          &asleep, &raised))
         return NULL;
-    if (!is_here)
-        return Py_NewRef(greenlets);
-    if (!ending) /* else naps still name the one of before */
-        Py_XSETREF(end_of_sleep, Py_NewRef(raised));
-    PyObject *asleep = sleepers(), *others = PyList_New(0);
-    if (!asleep || !others || end_each(greenlets, asleep, others))
-        Py_CLEAR(others);
-    Py_XDECREF(asleep);
+    PyObject *others = PyList_New(0);
+    for (Py_ssize_t i = 0; others && i < PyList_GET_SIZE(greenlets); i++) {
+        PyObject *greenlet = PyList_GET_ITEM(greenlets, i);
+        PyObject *at = PyDict_GetItemWithError(asleep, greenlet);
+        if (at && end_nap(at, greenlet, raised))
+            continue;
+        if (PyErr_Occurred() || PyList_Append(others, greenlet))
+            Py_CLEAR(others);
+    }
     return others;
 }
 
-static PyObject *count_ending(PyObject *module, PyObject *none)
-{
-    (void)module, (void)none;
-    return PyLong_FromSsize_t(ending);
-}
-
 static PyMethodDef methods[] = {
+    {"sleepers", sleepers, METH_NOARGS, "sleepers(): who is in sleep(), for end_sleepers()"},
     {"end_sleepers", end_sleepers, METH_VARARGS,
-     "end_sleepers(list, exception class): sleep() raises it in these greenlets, one after the "
-     "other, as the "
-     "loop turns; returns those that do not sleep"},
-    {"ending", count_ending, METH_NOARGS, "ending(): how many of these have not come to it"},
+     "end_sleepers(list, sleepers(), exception class): sleep() raises it in these greenlets at "
+     "their next turn; returns those that do not sleep"},
     {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
      "sleep(seconds=0): wait while others run; 0 lets run what is ready"},
     {0},

@@ -47,15 +47,12 @@ class UserGroup(Group):
 
 
 def kill_in_slices(users, again=False, slice_size=200):
-    """Kills without waiting for the end; lets the loop run meanwhile. Not those that end already, unless again."""
-    def left(some):
-        return [user.greenlet for user in some if again or not user._is_ending]
-
+    """Kills without waiting for the end; lets the loop run between two slices. Not those that end already, unless again."""
     users = list(users)
-    awake = set(_katydid.end_sleepers(left(users), gevent.GreenletExit))
-    while _katydid.ending():
-        gevent.sleep(0)
-    users = [user for user in users if user.greenlet in awake]
+    asleep = _katydid.sleepers()
     for start in range(0, len(users), slice_size):
-        gevent.killall(left(users[start:start + slice_size]), block=False)
+        greenlets = [user.greenlet for user in users[start:start + slice_size] if again or not user._is_ending]
+        awake = _katydid.end_sleepers(greenlets, asleep, gevent.GreenletExit)
+        if awake:
+            gevent.killall(awake, block=False)
         gevent.sleep(0)
