@@ -50,8 +50,13 @@ class Loop(_katydid.Loop):
             self._child_signal = None
 
     def _watch_child(self, child):
-        self._children.setdefault(child.pid, set()).add(child)
-        self.run_callback(self._reap)  # it may have ended before anyone watched
+        watchers = self._children.setdefault(child.pid, set())
+        told = next((other for other in watchers if other.rpid == child.pid), None)
+        watchers.add(child)
+        if told is not None:  # it was reaped, and those who watched have not had their turn yet
+            self._tell(child, told.rpid, told.rstatus)
+        else:
+            self.run_callback(self._reap)  # it may have ended before anyone watched
 
     def _unwatch_child(self, child):
         watchers = self._children.get(child.pid)
@@ -71,8 +76,12 @@ class Loop(_katydid.Loop):
 
     def _ended(self, pid, status):
         for child in self._children.get(pid, set()) | self._children.get(0, set()):
-            child.rpid, child.rstatus = pid, status
-            child.send()
+            self._tell(child, pid, status)
+
+    @staticmethod
+    def _tell(child, pid, status):
+        child.rpid, child.rstatus = pid, status
+        child.send()
 
     def _format(self):
         if self.ptr is None:
