@@ -322,13 +322,14 @@ static bool show_key(struct link *l, const char *text, char **why)
 }
 
 /* What ZeroMQ says of a handshake ends the connection for good; only one that was cut is tried
- * again, and a master that does not know our key cuts it. */
+ * again. A master that does not know our key cuts it, and so does one that wants a key, where it is
+ * quicker than we are to see that we have none. */
 static void watch_handshakes(struct link *l)
 {
-    const int cut = l->has_key ? ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL : 0;
     if (strncmp(l->endpoint, "tcp:", 4) == 0)
         l->events = link_events_open(shared.zmq, l->socket,
-                                     cut | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
 }
 
@@ -422,6 +423,10 @@ static const char *trouble_of(const struct link *l, int event, int value)
     if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
         return "takes only workers that have its key: give this worker --join LINE (on the "
                "master's machine, katydid keys join FILE prints it)";
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+        return "ends every connection at once: it takes only workers that have its key (give this "
+               "worker --join LINE; on the master's machine, katydid keys join FILE prints it), or "
+               "there is none, and something on the way answers for it";
     return "is something else than a master, or does not speak as one: is the port right?";
 }
 
@@ -430,8 +435,10 @@ const char *link_trouble(struct link *l)
     HANDLE_IS(l, LINK_TAG);
     int value = 0;
     for (int event; l->events && (event = link_events_next(l->events, &value)) != 0;) {
-        l->trouble = trouble_of(l, event, value);
-        l->is_given_up |= event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+        const bool was_cut = event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+        if (!was_cut || !l->trouble)
+            l->trouble = trouble_of(l, event, value);
+        l->is_given_up |= !was_cut;
     }
     return l->trouble;
 }

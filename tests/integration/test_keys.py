@@ -161,9 +161,9 @@ def test_strangers_learn_why_and_are_told_of_and_the_cluster_goes_on(keys, tmp_p
         page = lead.wait_line(r"Starting web interface at (\S+)").group(1).rstrip(",")
         with worker(port, None, "-f", path) as a, worker(port, f"#{key_of(other)}", "-f", path) as b:
             with worker(port, None, "-f", "-") as c:
-                a.wait_line(f"the master at tcp://127.0.0.1:{port} takes only workers that have its key: give this worker --join")
+                a.wait_line(f"the master at tcp://127.0.0.1:{port} .*takes only workers that have its key.* --join")
                 b.wait_line(f"the master at tcp://127.0.0.1:{port} does not have the key of this worker's --join")
-                c.wait_line(f"the master at tcp://127.0.0.1:{port} takes only workers that have its key")
+                c.wait_line(f"the master at tcp://127.0.0.1:{port} .*takes only workers that have its key")
         lead.wait_line(r"\d+ connections? without this cluster's key turned away")
         with worker(port, f"#{key_of(keys)}", "-f", path) as good:
             good.wait_line("connected to the master")
