@@ -231,11 +231,17 @@ static int post_login(struct request *r)
     return door_asks(r->door) ? sign_in(r->door, r) : reply_method(r->conn, "GET, HEAD, OPTIONS");
 }
 
+void door_add_who(const struct request *r, struct sbuf *out)
+{
+    sbuf_addf(out, "{\"role\":\"%s\",\"name\":\"%s\",\"asks\":%s}", role_word(r->who.role),
+              r->who.name, door_asks(r->door) ? "true" : "false");
+}
+
 static int get_session(struct request *r)
 {
     struct sbuf out = {0};
-    sbuf_addf(&out, "{\"role\":\"%s\",\"name\":\"%s\",\"asks\":%s}\n", role_word(r->who.role),
-              r->who.name, door_asks(r->door) ? "true" : "false");
+    door_add_who(r, &out);
+    sbuf_addc(&out, '\n');
     int status = reply_json(r->conn, 200, &out);
     sbuf_fini(&out);
     return status;

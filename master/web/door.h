@@ -9,6 +9,7 @@
 
 struct door;
 struct request;
+struct sbuf;
 
 struct door_config {
     const char *tokens; /* as --web-token has it; NULL: nobody is asked, and who comes may run */
@@ -29,5 +30,7 @@ bool door_still_admits(const struct request *r);
 /* 0, or the status of the refusal that was sent: who looks changes nothing. is_change: of the
  * request's route. */
 int door_check_role(const struct request *r, bool is_change);
+/* {"role", "name", "asks"}: who asks, by r->who, and whether anybody has to show a token. */
+void door_add_who(const struct request *r, struct sbuf *out);
 /* A Cookie header without our cookie, NULL when nothing is left of it; malloced. */
 char *door_other_cookies(const struct door *d, const char *header);

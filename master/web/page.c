@@ -4,20 +4,34 @@
 
 #include "master/web/bridge.h"
 #include "master/web/asset.h"
+#include "master/web/door.h"
 #include "master/web/facts.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 
 #include <string.h>
 
-/* The page, and in its head what scripts look for in Locust's. */
-static bool add_page(const struct asset *page, const struct view *v, struct sbuf *html)
+/* Before its script has asked: else it would show for a moment what a role may not do. Of a token's
+ * name (tokens.h) nothing can end the block. */
+static void add_who(const struct request *r, struct sbuf *html)
+{
+    sbuf_adds(html, "<script type=\"application/json\" id=\"who\">");
+    door_add_who(r, html);
+    sbuf_adds(html, "</script>\n");
+}
+
+/* The page, and in its head who looks at it, and what scripts look for in Locust's. v: NULL as long
+ * as there is none. */
+static bool add_page(const struct asset *page, const struct request *r, const struct view *v,
+                     struct sbuf *html)
 {
     struct sbuf plain = {0};
     const char *end = asset_inflate(page, &plain) ? strstr(plain.data, "</head>") : NULL;
     if (end != NULL) {
         sbuf_add(html, plain.data, (size_t)(end - plain.data));
-        facts_add_page(html, v);
+        add_who(r, html);
+        if (v != NULL)
+            facts_add_page(html, v);
         sbuf_adds(html, end);
     }
     sbuf_fini(&plain);
@@ -33,7 +47,7 @@ int page_get(struct request *r)
                           "api/v1/state, see docs/api.md.\n");
     struct view *v = bridge_view(r->bridge);
     struct sbuf html = {0};
-    bool is_made = v != NULL && add_page(page, v, &html);
+    bool is_made = add_page(page, r, v, &html);
     int status = is_made ? reply_page(r->conn, &html) : reply_asset(r->conn, page);
     if (v != NULL)
         view_unref(v);

@@ -381,7 +381,10 @@ static void take_who(struct request *r)
 {
     const char *name = mg_get_header(r->conn, "X-Katydid-User");
     const char *client = mg_get_header(r->conn, "X-Forwarded-For");
+    const char *role = mg_get_header(r->conn, "X-Katydid-Role");
     const char *login = mg_get_header(r->conn, UPSTREAM_LOGIN_HEADER);
+    if (role != NULL && strcmp(role, role_word(ROLE_SEE)) == 0)
+        r->who.role = ROLE_SEE;
     if (login != NULL)
         upstream_read_login(login, strlen(login), r->login);
     if (name != NULL)

@@ -25,6 +25,14 @@ ADDED = PLAIN + """
             (name, value) for name, value in request.headers if name in ("Authorization", "Cookie", "X-Katydid-Role", "X-Katydid-User"))), methods=["GET", "POST"])
 """
 
+GUARD = PLAIN + """
+    from locust import events
+
+    @events.init.add_listener
+    def init(web_ui, **_):
+        web_ui.app.before_request(lambda: None)
+"""
+
 
 def bearer(token):
     return {"Authorization": f"Bearer {token}"}
@@ -58,6 +66,34 @@ def test_nothing_is_answered_without_a_token(guarded):
     assert "not known" in call("/api/v1/state", **bearer("wrong" + RUN))[1] and Viewer(guarded.call.base.removesuffix("/load")).status == 401
     for path in (f"/api/v1/state?token={RUN}", f"/?token={RUN}", f"/login?token={RUN}"):
         assert call(path)[0] in (200, 401) and call("/api/v1/state")[0] == 401, path
+
+
+def who_looks(call, **headers):
+    html = call("/", **headers)[1]
+    return json.loads(html.partition('id="who">')[2].partition("</script>")[0])
+
+
+RENDERED = PLAIN + """
+    from flask import render_template
+    from locust import events
+
+    @events.init.add_listener
+    def init(web_ui, **_):
+        web_ui.app.view_functions["locust.index"] = lambda: render_template("index.html", template_args=web_ui.template_args)
+"""
+
+
+@pytest.mark.parametrize("text", [PLAIN, GUARD, RENDERED])
+def test_the_page_brings_along_who_looks_at_it(text):
+    """So that it draws nothing first that a role may not do; through the locustfile, too."""
+    with page(text, env={"KATYDID_WEB_TOKEN": TOKENS}) as process:
+        assert who_looks(process.call, **bearer(SEE)) == {"role": "see", "name": "wall", "asks": True}
+        assert who_looks(process.call, **bearer(RUN), **{"X-Katydid-Role": "see"}) == {"role": "run", "name": "anna", "asks": True}
+
+
+def test_without_tokens_the_page_is_whose_it_was():
+    with page(PLAIN) as process:
+        assert who_looks(process.call) == {"role": "run", "name": "", "asks": False}
 
 
 def test_the_form_needs_nothing_else(guarded):

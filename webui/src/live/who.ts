@@ -10,7 +10,10 @@ export interface Who {
   asks: boolean;
 }
 
-export const who = signal<Who>({ role: "run", name: "", asks: false });
+/** What the master has put into the page: known before anything is drawn. */
+const told = IS_REPORT ? null : globalThis.document?.getElementById("who");
+
+export const who = signal<Who>(told ? (JSON.parse(told.textContent!) as Who) : { role: "run", name: "", asks: false });
 export const mayChange = computed(() => !IS_REPORT && who.value.role === "run");
 
 const TIMEOUT_MS = 5000;

@@ -45,11 +45,26 @@ test("a browser without a token is shown the form, which says what is wrong", as
 });
 
 test("who may look sees the page, and nothing that he may not do", async () => {
+  await page.addInitScript(() => {
+    globalThis.seen = [];
+    new MutationObserver(() => {
+      for (const one of document.querySelectorAll("a, button")) if (/^(New test|Start|Stop)/.test(one.textContent)) globalThis.seen.push(one.textContent);
+    }).observe(document, { childList: true, subtree: true, characterData: true });
+  });
+  let held; // what the page asks again says nothing new
+  await page.route("**/api/v1/session", (route) => (held = route));
   await signIn(SEE);
+  await page.getByText("Viewing only").waitFor();
+  await page.getByText("No test has run yet").waitFor();
+  assert.ok(held, "the page does not ask who looks at it");
+  assert.deepEqual(await page.evaluate(() => globalThis.seen), [], "for a moment it was there");
+  await held.continue();
+  await page.unroute("**/api/v1/session");
   await page.getByText("Viewing only").waitFor();
   await page.getByText("No test has run yet").waitFor();
   assert.equal(await page.getByRole("link", { name: "New test" }).count(), 0);
   assert.equal(await page.getByRole("button", { name: "Start", exact: true }).count(), 0);
+  assert.deepEqual(await page.evaluate(() => globalThis.seen), []);
   assert.deepEqual(await troubles(page, "viewer"), []);
   await choose(page, "Sign out: wall");
   await page.getByLabel("Token").waitFor();

@@ -26,8 +26,9 @@ from .web import WebUI, _choices
 
 logger = logging.getLogger("locust.web")
 
+_WHO = ("X-Katydid-Role", "X-Katydid-User")
 _PASSED_ON = ("Host", "Origin", "Referer", "Sec-Fetch-Site", "User-Agent", "Content-Type",
-              "If-None-Match", "Accept", "X-Katydid", "X-Katydid-User", "X-Forwarded-For")
+              "If-None-Match", "Accept", "X-Katydid", *_WHO, "X-Forwarded-For")
 _OF_CONNECTION = ("connection", "content-length", "transfer-encoding", "keep-alive")
 _TIMEOUT_S = 120
 _LOOK_EVERY_S = 1.0
@@ -115,8 +116,9 @@ class Views:
         from flask import request
 
         _web_ask.reached()
-        host = request.headers.get("Host", "localhost")
-        return self._ask("GET", "/", {"Host": host})[2].decode("utf-8")
+        headers = {name: request.headers[name] for name in _WHO if name in request.headers}
+        headers["Host"] = request.headers.get("Host", "localhost")
+        return self._ask("GET", "/", headers)[2].decode("utf-8")
 
     def __getattr__(self, name):
         if name.startswith("_"):
