@@ -57,7 +57,7 @@ def test_messages_of_every_size_come_back(run):
                     agreed = ws.headers.get("sec-websocket-extensions") or ""
                     assert ("permessage-deflate" in agreed) == (name != "plain"), agreed
                     assert ("server_no_context_takeover" in agreed) == (name == "forgetful") and ("server_max_window_bits=9" in agreed) == (name == "narrow"), agreed
-                    for size in sizes[1:8] if path == "/pieces" else sizes:
+                    for size in (1, 125, 126, 127, 4999) if path == "/pieces" else sizes:  # of frames Node makes few a second
                         text = ("grüße €𝄞 " * (size // 9 + 1))[:size]
                         ws.send(text)
                         assert ws.recv() == text, (name, size)
