@@ -1,46 +1,41 @@
 // SPDX-License-Identifier: MIT
-/* options_toml: reads the table [tool.locust] of a TOML file (pyproject.toml).
+/* options_toml: reads the tables [tool.locust] and [tool.katydid] of a TOML file (pyproject.toml).
  *
  * Everything else in the file is walked over, not understood: strings of all four kinds, arrays
  * and inline tables are skipped by their brackets, so that nothing inside them is mistaken for our
- * table. In our table a value is a string, a number, a boolean, a date (taken as text) or an array
- * of these. No recursion, but for whole documents, to a limit; the reader never looks behind the
- * end of the text.
+ * tables. In those a value is a string, a number, a boolean, a date (taken as text) or an array
+ * of these. No recursion; the reader never looks behind the end of the text.
  */
-#include "master/options/options_table.h"
-#include "common/base/mem.h"
-#include "common/base/sbuf.h"
+#include "master/options/options_toml.h"
+
 #include <ctype.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_MAX_PARTS 16
-#define DOCUMENT_MAX_DEPTH 16
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/options/options_table.h"
 
-struct toml {
-    const char *path; /* of the file */
-    const char *p, *end;
-    unsigned line;
-    char *table[PATH_MAX_PARTS]; /* the current table's name */
-    size_t table_parts;
-    char *key[PATH_MAX_PARTS]; /* the current key */
-    size_t key_parts;
-    bool is_array; /* the table is one of an array: never an option's */
-};
+struct toml toml_begin(const char *path, const char *text, size_t len)
+{
+    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
+    if (toml_is_at(&t, "\xef\xbb\xbf"))
+        t.p += 3;
+    return t;
+}
 
-static int fail(const struct toml *t, const char *what)
+int toml_fail(const struct toml *t, const char *what)
 {
     return option_error("%s:%u: %s: write it as TOML", t->path, t->line, what);
 }
 
-static bool is_at(const struct toml *t, const char *text)
+bool toml_is_at(const struct toml *t, const char *text)
 {
     size_t n = strlen(text);
     return (size_t)(t->end - t->p) >= n && memcmp(t->p, text, n) == 0;
 }
 
-static void skip_spaces(struct toml *t)
+void toml_skip_spaces(struct toml *t)
 {
     while (t->p < t->end && (*t->p == ' ' || *t->p == '\t'))
         t->p++;
@@ -54,10 +49,10 @@ static void skip_comment(struct toml *t)
 }
 
 /* Spaces, comments and line ends. */
-static void skip_lines(struct toml *t)
+void toml_skip_lines(struct toml *t)
 {
     for (;;) {
-        skip_spaces(t);
+        toml_skip_spaces(t);
         skip_comment(t);
         if (t->p >= t->end || (*t->p != '\n' && *t->p != '\r'))
             return;
@@ -65,16 +60,16 @@ static void skip_lines(struct toml *t)
     }
 }
 
-static int end_line(struct toml *t)
+int toml_end_line(struct toml *t)
 {
-    skip_spaces(t);
+    toml_skip_spaces(t);
     skip_comment(t);
     return t->p >= t->end || *t->p == '\n' || *t->p == '\r'
                ? 0
-               : fail(t, "there is something behind a value");
+               : toml_fail(t, "there is something behind a value");
 }
 
-static void forget(char **parts, size_t *count)
+void toml_forget(char **parts, size_t *count)
 {
     while (*count)
         free(parts[--*count]);
@@ -135,9 +130,9 @@ static bool read_escape(struct toml *t, bool is_multi, struct sbuf *out)
 static int read_string(struct toml *t, struct sbuf *out)
 {
     char quote = *t->p;
-    bool is_multi = is_at(t, quote == '"' ? "\"\"\"" : "'''");
+    bool is_multi = toml_is_at(t, quote == '"' ? "\"\"\"" : "'''");
     t->p += is_multi ? 3 : 1;
-    if (is_multi && is_at(t, "\r\n"))
+    if (is_multi && toml_is_at(t, "\r\n"))
         t->p++;
     if (is_multi && t->p < t->end && *t->p == '\n') {
         t->p++;
@@ -145,7 +140,7 @@ static int read_string(struct toml *t, struct sbuf *out)
     }
     while (t->p < t->end) {
         char c = *t->p;
-        if (c == quote && (!is_multi || is_at(t, quote == '"' ? "\"\"\"" : "'''"))) {
+        if (c == quote && (!is_multi || toml_is_at(t, quote == '"' ? "\"\"\"" : "'''"))) {
             t->p += is_multi ? 3 : 1;
             for (int i = 0; is_multi && i < 2 && t->p < t->end && *t->p == quote; i++)
                 sbuf_addc(out, *t->p++); /* up to two quotes may end the text itself */
@@ -157,12 +152,12 @@ static int read_string(struct toml *t, struct sbuf *out)
         t->line += c == '\n';
         if (c == '\\' && quote == '"') {
             if (!read_escape(t, is_multi, out))
-                return fail(t, "a string has an escape that does not exist");
+                return toml_fail(t, "a string has an escape that does not exist");
         } else {
             sbuf_addc(out, c);
         }
     }
-    return fail(t, "a string has no end");
+    return toml_fail(t, "a string has no end");
 }
 
 /* ---- keys and values -------------------------------------------------------------------- */
@@ -173,12 +168,12 @@ static bool is_bare(char c)
 }
 
 /* A dotted key into parts. */
-static int read_key(struct toml *t, char **parts, size_t *count)
+int toml_read_key(struct toml *t, char **parts, size_t *count)
 {
-    forget(parts, count);
+    toml_forget(parts, count);
     for (;;) {
         struct sbuf part = {0};
-        skip_spaces(t);
+        toml_skip_spaces(t);
         bool is_quoted = t->p < t->end && (*t->p == '"' || *t->p == '\'');
         if (is_quoted && read_string(t, &part)) {
             sbuf_fini(&part);
@@ -186,26 +181,26 @@ static int read_key(struct toml *t, char **parts, size_t *count)
         }
         while (!is_quoted && t->p < t->end && is_bare(*t->p))
             sbuf_addc(&part, *t->p++);
-        if ((!part.len && !is_quoted) || *count == PATH_MAX_PARTS) {
+        if ((!part.len && !is_quoted) || *count == TOML_PARTS) {
             sbuf_fini(&part);
-            return fail(t, "there is no key where one must be");
+            return toml_fail(t, "there is no key where one must be");
         }
         parts[(*count)++] = part.data ? sbuf_take(&part) : mem_strdup("");
-        skip_spaces(t);
+        toml_skip_spaces(t);
         if (t->p >= t->end || *t->p != '.')
             return 0;
         t->p++;
     }
 }
 
-static int read_header(struct toml *t)
+int toml_read_header(struct toml *t)
 {
-    bool is_array = is_at(t, "[[");
+    bool is_array = toml_is_at(t, "[[");
     t->p += is_array ? 2 : 1;
-    if (read_key(t, t->table, &t->table_parts))
+    if (toml_read_key(t, t->table, &t->table_parts))
         return 2;
-    if (!is_at(t, is_array ? "]]" : "]"))
-        return fail(t, "a table's name has no end");
+    if (!toml_is_at(t, is_array ? "]]" : "]"))
+        return toml_fail(t, "a table's name has no end");
     t->p += is_array ? 2 : 1;
     t->is_array = is_array;
     return 0;
@@ -218,10 +213,10 @@ static int read_scalar(struct toml *t, struct sbuf *out)
     for (; t->p < t->end && !strchr(" \t\r\n,]}#", *t->p); t->p++)
         if (*t->p != '_')
             sbuf_addc(out, *t->p);
-    return t->p > from ? 0 : fail(t, "there is no value where one must be");
+    return t->p > from ? 0 : toml_fail(t, "there is no value where one must be");
 }
 
-static int read_one(struct toml *t, struct sbuf *out)
+int toml_read_one(struct toml *t, struct sbuf *out)
 {
     bool is_string = t->p < t->end && (*t->p == '"' || *t->p == '\'');
     return is_string ? read_string(t, out) : read_scalar(t, out);
@@ -233,23 +228,23 @@ static int skip_value(struct toml *t)
     size_t depth = 0;
     do {
         if (depth)
-            skip_lines(t);
+            toml_skip_lines(t);
         if (t->p >= t->end)
-            return fail(t, "a value has no end");
+            return toml_fail(t, "a value has no end");
         char c = *t->p;
         if (c == '[' || c == '{') {
             depth++;
             t->p++;
         } else if (c == ']' || c == '}') {
             if (!depth)
-                return fail(t, "a bracket closes nothing");
+                return toml_fail(t, "a bracket closes nothing");
             depth--;
             t->p++;
         } else if (depth && (c == ',' || c == '=' || c == '.')) {
             t->p++;
         } else {
             struct sbuf text = {0};
-            int rc = read_one(t, &text);
+            int rc = toml_read_one(t, &text);
             sbuf_fini(&text);
             if (rc)
                 return rc;
@@ -262,40 +257,47 @@ static int read_array(struct toml *t, char ***values)
 {
     t->p++;
     for (;;) {
-        skip_lines(t);
+        toml_skip_lines(t);
         if (t->p < t->end && *t->p == ']') {
             t->p++;
             return 0;
         }
         if (t->p >= t->end || *t->p == '[' || *t->p == '{')
-            return fail(t, "an array of options may have only texts, numbers and booleans");
+            return toml_fail(t, "an array of options may have only texts, numbers and booleans");
         struct sbuf text = {0};
-        int rc = read_one(t, &text);
+        int rc = toml_read_one(t, &text);
         if (!rc)
             option_add_word(values, text.data ? text.data : "");
         sbuf_fini(&text);
         if (rc)
             return rc;
-        skip_lines(t);
+        toml_skip_lines(t);
         if (t->p < t->end && *t->p == ',')
             t->p++;
         else if (t->p >= t->end || *t->p != ']')
-            return fail(t, "an array has no end");
+            return toml_fail(t, "an array has no end");
     }
 }
 
-/* The option's name when the current key belongs to tool.locust, else NULL. */
+/* What a table of tool.katydid has in a form of its own, and is read by others. */
+static bool is_no_option(const char *name)
+{
+    return !strcmp(name, "threshold") || !strcmp(name, "thresholds") || !strcmp(name, "out");
+}
+
+/* The option's name when the current key belongs to tool.locust or tool.katydid, else NULL. */
 static const char *our_key(const struct toml *t)
 {
-    const char *parts[2 * PATH_MAX_PARTS];
+    const char *parts[2 * TOML_PARTS];
     size_t n = 0;
     for (size_t i = 0; i < t->table_parts; i++)
         parts[n++] = t->table[i];
     for (size_t i = 0; i < t->key_parts; i++)
         parts[n++] = t->key[i];
-    bool is_ours =
-        !t->is_array && n == 3 && strcmp(parts[0], "tool") == 0 && strcmp(parts[1], "locust") == 0;
-    return is_ours ? parts[2] : NULL;
+    if (t->is_array || n != 3 || strcmp(parts[0], "tool") != 0)
+        return NULL;
+    const bool is_own = strcmp(parts[1], "katydid") == 0 && !is_no_option(parts[2]);
+    return is_own || strcmp(parts[1], "locust") == 0 ? parts[2] : NULL;
 }
 
 static int read_setting(struct toml *t, const char *key, option_setting_cb *cb, void *arg)
@@ -307,10 +309,10 @@ static int read_setting(struct toml *t, const char *key, option_setting_cb *cb, 
     if (s.is_list) {
         rc = read_array(t, &values);
     } else if (t->p < t->end && *t->p == '{') {
-        rc = fail(t, "an option cannot be a table");
+        rc = toml_fail(t, "an option cannot be a table");
     } else {
         struct sbuf text = {0};
-        rc = read_one(t, &text);
+        rc = toml_read_one(t, &text);
         if (!rc)
             option_add_word(&values, text.data ? text.data : "");
         sbuf_fini(&text);
@@ -326,13 +328,13 @@ static int read_setting(struct toml *t, const char *key, option_setting_cb *cb, 
 static int read_line(struct toml *t, option_setting_cb *cb, void *arg)
 {
     if (*t->p == '[')
-        return read_header(t);
-    if (read_key(t, t->key, &t->key_parts))
+        return toml_read_header(t);
+    if (toml_read_key(t, t->key, &t->key_parts))
         return 2;
     if (t->p >= t->end || *t->p != '=')
-        return fail(t, "a key has no '='");
+        return toml_fail(t, "a key has no '='");
     t->p++;
-    skip_spaces(t);
+    toml_skip_spaces(t);
     const char *key = our_key(t);
     return key ? read_setting(t, key, cb, arg) : skip_value(t);
 }
@@ -340,16 +342,14 @@ static int read_line(struct toml *t, option_setting_cb *cb, void *arg)
 int options_toml_read(const char *path, const char *text, size_t len, option_setting_cb *cb,
                       void *arg)
 {
-    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
-    if (is_at(&t, "\xef\xbb\xbf"))
-        t.p += 3;
+    struct toml t = toml_begin(path, text, len);
     int rc = 0;
-    for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
+    for (toml_skip_lines(&t); t.p < t.end && !rc; toml_skip_lines(&t)) {
         rc = read_line(&t, cb, arg);
-        rc = rc ? rc : end_line(&t);
+        rc = rc ? rc : toml_end_line(&t);
     }
-    forget(t.table, &t.table_parts);
-    forget(t.key, &t.key_parts);
+    toml_forget(t.table, &t.table_parts);
+    toml_forget(t.key, &t.key_parts);
     return rc;
 }
 
@@ -428,8 +428,8 @@ static int read_member(struct entries *e)
     struct sbuf text = {0};
     const unsigned line = t->line;
     if (t->p < t->end && (*t->p == '[' || *t->p == '{'))
-        return fail(t, "a field of a threshold is one text, number or boolean");
-    int rc = read_one(t, &text);
+        return toml_fail(t, "a field of a threshold is one text, number or boolean");
+    int rc = toml_read_one(t, &text);
     if (rc == 0)
         rc = add_member(e, t->key[0], line, text.data ? text.data : "");
     sbuf_fini(&text);
@@ -442,20 +442,20 @@ static int read_inline(struct entries *e)
     struct toml *t = e->t;
     t->p++;
     open_entry(e);
-    for (skip_lines(t); !is_at(t, "}"); skip_lines(t)) {
-        if (read_key(t, t->key, &t->key_parts))
+    for (toml_skip_lines(t); !toml_is_at(t, "}"); toml_skip_lines(t)) {
+        if (toml_read_key(t, t->key, &t->key_parts))
             return 2;
-        if (t->key_parts != 1 || !is_at(t, "="))
-            return fail(t, "a field of a threshold is written key = value");
+        if (t->key_parts != 1 || !toml_is_at(t, "="))
+            return toml_fail(t, "a field of a threshold is written key = value");
         t->p++;
-        skip_spaces(t);
+        toml_skip_spaces(t);
         if (read_member(e))
             return 2;
-        skip_lines(t);
-        if (is_at(t, ","))
+        toml_skip_lines(t);
+        if (toml_is_at(t, ","))
             t->p++;
-        else if (!is_at(t, "}"))
-            return fail(t, "an inline table has no end");
+        else if (!toml_is_at(t, "}"))
+            return toml_fail(t, "an inline table has no end");
     }
     t->p++;
     close_entry(e);
@@ -465,10 +465,10 @@ static int read_inline(struct entries *e)
 static int read_item(struct entries *e)
 {
     struct sbuf text = {0};
-    if (is_at(e->t, "{"))
+    if (toml_is_at(e->t, "{"))
         return read_inline(e);
-    if (!is_at(e->t, "\"") && !is_at(e->t, "'"))
-        return fail(e->t, "a list of thresholds holds texts and tables");
+    if (!toml_is_at(e->t, "\"") && !toml_is_at(e->t, "'"))
+        return toml_fail(e->t, "a list of thresholds holds texts and tables");
     open_entry(e);
     const unsigned line = e->t->line;
     int rc = read_string(e->t, &text);
@@ -483,18 +483,18 @@ static int read_item(struct entries *e)
 static int read_list(struct entries *e)
 {
     struct toml *t = e->t;
-    if (!is_at(t, "["))
-        return fail(t, "thresholds are a list of texts, or tables [[...threshold]]");
+    if (!toml_is_at(t, "["))
+        return toml_fail(t, "thresholds are a list of texts, or tables [[...threshold]]");
     t->p++;
-    for (skip_lines(t); !is_at(t, "]"); skip_lines(t)) {
+    for (toml_skip_lines(t); !toml_is_at(t, "]"); toml_skip_lines(t)) {
         const int rc = read_item(e);
         if (rc != 0)
             return rc;
-        skip_lines(t);
-        if (is_at(t, ","))
+        toml_skip_lines(t);
+        if (toml_is_at(t, ","))
             t->p++;
-        else if (!is_at(t, "]"))
-            return fail(t, "an array has no end");
+        else if (!toml_is_at(t, "]"))
+            return toml_fail(t, "an array has no end");
     }
     t->p++;
     return 0;
@@ -503,25 +503,25 @@ static int read_list(struct entries *e)
 static int read_entry_line(struct entries *e)
 {
     struct toml *t = e->t;
-    char *all[2 * PATH_MAX_PARTS];
+    char *all[2 * TOML_PARTS];
     size_t count = 0;
     if (*t->p == '[') {
-        int rc = read_header(t);
+        int rc = toml_read_header(t);
         close_entry(e);
         rc = rc ? rc : refuse_nearly(e, t->table, t->table_parts);
         if (rc != 0 || !is_threshold(e, t->table, t->table_parts))
             return rc;
         if (!t->is_array) /* else it would be left out without a word */
-            return fail(t, "thresholds are tables of an array, [[...threshold]]");
+            return toml_fail(t, "thresholds are tables of an array, [[...threshold]]");
         open_entry(e);
         return 0;
     }
-    if (read_key(t, t->key, &t->key_parts))
+    if (toml_read_key(t, t->key, &t->key_parts))
         return 2;
     if (t->p >= t->end || *t->p != '=')
-        return fail(t, "a key has no '='");
+        return toml_fail(t, "a key has no '='");
     t->p++;
-    skip_spaces(t);
+    toml_skip_spaces(t);
     if (e->is_open && t->key_parts == 1)
         return read_member(e);
     for (size_t i = 0; i < t->table_parts && !t->is_array; i++)
@@ -536,165 +536,17 @@ static int read_entry_line(struct entries *e)
 int options_toml_thresholds(const char *path, const char *text, size_t len, bool is_project,
                             struct sbuf *json)
 {
-    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
+    struct toml t = toml_begin(path, text, len);
     struct entries e = {.t = &t, .json = json, .prefix = is_project ? 2 : 0};
     int rc = 0;
     sbuf_addc(json, '[');
-    if (is_at(&t, "\xef\xbb\xbf"))
-        t.p += 3;
-    for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
+    for (toml_skip_lines(&t); t.p < t.end && !rc; toml_skip_lines(&t)) {
         rc = read_entry_line(&e);
-        rc = rc ? rc : end_line(&t);
+        rc = rc ? rc : toml_end_line(&t);
     }
     close_entry(&e);
     sbuf_addc(json, ']');
-    forget(t.table, &t.table_parts);
-    forget(t.key, &t.key_parts);
+    toml_forget(t.table, &t.table_parts);
+    toml_forget(t.key, &t.key_parts);
     return rc;
-}
-
-/* ---- whole documents ---------------------------------------------------------------------- */
-
-static int read_json(struct toml *t, int depth, json_t **value);
-
-/* Makes what is not there; of an array of tables the last one counts. NULL: something else is
- * there. */
-static json_t *descend(json_t *table, const char *name, bool is_array)
-{
-    json_t *next = json_object_get(table, name);
-    if (!next) {
-        next = is_array ? json_array() : json_object();
-        json_object_set_new(table, name, next);
-    }
-    if (is_array && json_is_array(next))
-        json_array_append_new(next, json_object());
-    if (json_is_array(next))
-        next = json_array_get(next, json_array_size(next) - 1);
-    return json_is_object(next) ? next : NULL;
-}
-
-static int set_at(struct toml *t, json_t *table, char *const *parts, size_t count, json_t *value)
-{
-    for (size_t i = 0; table && i + 1 < count; i++)
-        table = descend(table, parts[i], false);
-    if (!table || json_object_get(table, parts[count - 1])) {
-        json_decref(value);
-        return fail(t, "a key is there twice");
-    }
-    json_object_set_new(table, parts[count - 1], value);
-    return 0;
-}
-
-/* key = value */
-static int read_pair(struct toml *t, int depth, json_t *table)
-{
-    char *parts[PATH_MAX_PARTS];
-    size_t count = 0;
-    json_t *value = NULL;
-    int rc = read_key(t, parts, &count);
-    if (!rc && (t->p >= t->end || *t->p != '='))
-        rc = fail(t, "a key has no '='");
-    if (!rc) {
-        t->p++;
-        skip_spaces(t);
-        rc = read_json(t, depth, &value);
-    }
-    if (!rc)
-        rc = set_at(t, table, parts, count, value);
-    forget(parts, &count);
-    return rc;
-}
-
-/* Behind the bracket: what stands between commas. */
-static int read_members(struct toml *t, int depth, json_t *into)
-{
-    const bool is_table = json_is_object(into);
-    for (;;) {
-        json_t *value = NULL;
-        skip_lines(t);
-        if (t->p < t->end && *t->p == (is_table ? '}' : ']')) {
-            t->p++;
-            return 0;
-        }
-        if (is_table ? read_pair(t, depth, into) : read_json(t, depth, &value))
-            return 2;
-        if (!is_table)
-            json_array_append_new(into, value);
-        skip_lines(t);
-        if (t->p < t->end && *t->p == ',')
-            t->p++;
-        else if (t->p >= t->end || *t->p != (is_table ? '}' : ']'))
-            return fail(t, "a bracket has no end");
-    }
-}
-
-/* A number, boolean, or what else stands there, as text. */
-static json_t *scalar(const char *text)
-{
-    char *end;
-    const long long whole = strtoll(text, &end, 10);
-    if (!*end)
-        return json_integer(whole);
-    const double number = strtod(text, &end);
-    if (!*end && number - number == 0)
-        return json_real(number);
-    if (!strcmp(text, "true") || !strcmp(text, "false"))
-        return json_boolean(*text == 't');
-    return json_string(text);
-}
-
-static int read_json(struct toml *t, int depth, json_t **value)
-{
-    struct sbuf text = {0};
-    const char c = t->p < t->end ? *t->p : '\0';
-    int rc;
-    if (depth >= DOCUMENT_MAX_DEPTH)
-        return fail(t, "brackets are nested too deeply");
-    if (c == '[' || c == '{') {
-        t->p++;
-        *value = c == '[' ? json_array() : json_object();
-        rc = read_members(t, depth + 1, *value);
-        if (rc)
-            json_decref(*value);
-        return rc;
-    }
-    rc = read_one(t, &text);
-    const char *given = text.data ? text.data : "";
-    if (!rc)
-        *value = c == '"' || c == '\'' ? json_string(given) : scalar(given);
-    sbuf_fini(&text);
-    if (!rc && !*value)
-        rc = fail(t, "a text is not UTF-8");
-    return rc;
-}
-
-static int read_document_line(struct toml *t, json_t *root, json_t **table)
-{
-    if (*t->p != '[')
-        return read_pair(t, 0, *table);
-    if (read_header(t))
-        return 2;
-    *table = root;
-    for (size_t i = 0; *table && i < t->table_parts; i++)
-        *table = descend(*table, t->table[i], t->is_array && i + 1 == t->table_parts);
-    return *table ? 0 : fail(t, "a table has the name of a value");
-}
-
-struct json_t *options_toml_document(const char *path, const char *text, size_t len)
-{
-    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
-    json_t *root = json_object(), *table = root;
-    int rc = 0;
-    if (is_at(&t, "\xef\xbb\xbf"))
-        t.p += 3;
-    for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
-        rc = read_document_line(&t, root, &table);
-        rc = rc ? rc : end_line(&t);
-    }
-    forget(t.table, &t.table_parts);
-    if (rc) {
-        json_decref(root);
-        return NULL;
-    }
-    return root;
 }

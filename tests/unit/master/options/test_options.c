@@ -521,6 +521,11 @@ static void toml_files_are_read(void **state)
         {TOML("[tool.locust]\nmine = 1979-05-27T07:32:00Z\n"),
          "settings=\"pyproject.toml:2:mine:1979-05-27T07:32:00Z\""},
         {TOML("[tool.locust.sub]\nusers = 3\n"), "num_users=null"},
+        {TOML("[tool.locust]\nusers = 3\n[tool.katydid]\nhost = 'http://a'\nspawn-rate = 4\n"),
+         "num_users=3 host=\"http://a\" spawn_rate=4.0"},
+        {TOML("[tool.katydid]\nout = ['json=a']\nthresholds = ['p95 < 1s']\nmine = 5\n"
+              "[tool.katydid.gate]\nusers = 3\n"),
+         "num_users=null settings=\"pyproject.toml:4:mine:5\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check(&cases[i].given, cases[i].want);
@@ -544,6 +549,7 @@ static void mistakes_in_files_name_the_line(void **state)
         {CONF("slave"), "use --worker"},
         {TOML("[tool.locust]\nusers = \"x\"\n"), "pyproject.toml:2: users: invalid number 'x'"},
         {TOML("[tool.locust]\nhost = \"\xff\"\n"), "pyproject.toml:2: not UTF-8"},
+        {TOML("[tool.katydid]\nusers = \"x\"\n"), "pyproject.toml:2: users: invalid number 'x'"},
         {TOML("[tool.locust\n"), "pyproject.toml:1: a table's name has no end"},
         {TOML("[tool.locust]\nhost = \"a\n"), "pyproject.toml:2: a string has no end"},
         {TOML("[tool.locust]\nhost = \"\\q\"\n"), "an escape that does not exist"},
