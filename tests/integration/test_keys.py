@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fake_worker import FakeWorker
-from harness import KATYDID, STOCK_LOCUST, WORKER, Process, free_port, get_json, katydid, locustfile, run_katydid, signal, target, wait_for
+from harness import KATYDID, ROOT, STOCK_LOCUST, WORKER, Process, free_port, get_json, katydid, locustfile, run_katydid, signal, target, wait_for
 
 SHOPPER = """
     from locust import HttpUser, constant, task
@@ -25,6 +25,8 @@ SHOPPER = """
         def buy(self):
             self.client.get("/tulips")
 """
+
+HELLO = json.loads((ROOT / "docs" / "openapi.json").read_text())["components"]["schemas"]["Hello"]
 
 
 @pytest.fixture
@@ -236,7 +238,9 @@ def test_the_page_is_told_of_the_port_without_keys(keys):
         with locustfile(SHOPPER) as path, Process([KATYDID, "-f", path, "--master", "--master-bind-port", free_port(), "--web-port", web, "--keys", keys, *more]) as lead:
             lead.wait_line("Starting web interface")
             with urllib.request.urlopen(f"http://127.0.0.1:{web}/api/v1/state", timeout=60) as answer:
-                assert json.load(answer).get("stock_port") == told
+                hello = json.load(answer)
+            assert hello.get("stock_port") == told
+            assert set(hello) <= set(HELLO["properties"]) and set(HELLO["required"]) <= set(hello)
 
 
 def test_the_key_is_in_no_list_of_processes(keys):

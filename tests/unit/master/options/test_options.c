@@ -616,6 +616,28 @@ static void lists_and_unknown_settings_are_not_mixed(void **state)
               "locust.conf:1:yours:4\"");
 }
 
+static void secrets_are_told_to_no_child(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *argv, *want;
+    } cases[] = {
+        {"--pgpassword hush --pguser me", "[ \"--pguser=me\"]"},
+        {"--pgpassword @file", "[ \"--pgpassword=@file\"]"},
+        {"--web-token hushhushhushhush", "[]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct outcome out;
+        struct sbuf words = {0};
+        run(&(struct given){.argv = cases[i].argv}, &out);
+        assert_int_equal(out.rc, 0);
+        options_own_words(&out.o, &words);
+        assert_string_equal(words.data, cases[i].want);
+        sbuf_fini(&words);
+        done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -633,6 +655,7 @@ int main(void)
         cmocka_unit_test(the_stronger_source_wins),
         cmocka_unit_test(a_false_of_a_stronger_source_wins),
         cmocka_unit_test(lists_and_unknown_settings_are_not_mixed),
+        cmocka_unit_test(secrets_are_told_to_no_child),
     };
     return cmocka_run_group_tests(tests, enter_dir, leave_dir);
 }
