@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FEW 16 /* values; to fill that many octaves anew costs less than they do */
+
 #define KEPT_EXTRA(field, name, meaning) +1
 static_assert(sizeof(struct tally_extra) == sizeof(uint64_t) * (0
 #include "common/metric/columns.def"
@@ -65,6 +67,16 @@ bool tally_is_hidden(const struct tally *t)
     return t->is_removed && tally_is_empty(t);
 }
 
+/* One with few values gives its memory back: of many names most are seldom asked for, and each
+ * would keep an octave for every power of two that it ever saw. */
+static void empty(struct hist *h)
+{
+    if (h->count < FEW)
+        hist_fini(h);
+    else
+        hist_clear(h);
+}
+
 void tally_zero(struct tally *t)
 {
     struct tally zeroed = {.method = t->method,
@@ -79,11 +91,11 @@ void tally_zero(struct tally *t)
                            .notice_us = t->notice_us,
                            .named_in = t->named_in,
                            .next = t->next};
-    hist_clear(&zeroed.hist);
+    empty(&zeroed.hist);
     for (size_t i = 0; i < TALLY_PARTS; i++) {
         zeroed.part[i] = t->part[i];
         if (t->part[i])
-            hist_clear(t->part[i]);
+            empty(t->part[i]);
     }
     *t = zeroed;
 }

@@ -104,7 +104,7 @@ struct tally_packed {
 
 void tally_init(struct tally *t, char *method, char *name); /* takes both */
 void tally_fini(struct tally *t);
-void tally_zero(struct tally *t); /* keeps identity, place, memory and notice_us */
+void tally_zero(struct tally *t); /* keeps identity, place and notice_us */
 bool tally_is_empty(const struct tally *t);
 bool tally_is_hidden(const struct tally *t); /* removed, and nothing came since */
 bool tally_is_http(const struct tally *t);   /* its method is one of HTTP's */

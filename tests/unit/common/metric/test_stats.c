@@ -419,6 +419,33 @@ static void test_reset_keeps_rows_and_clear_does_not(void **state)
     stats_fini(&s);
 }
 
+static size_t octaves(const struct hist *h)
+{
+    size_t count = 0;
+    for (size_t o = 0; o < HIST_OCTAVES; o++)
+        count += h->octave[o] != NULL;
+    return count;
+}
+
+static void test_a_row_that_is_seldom_asked_for_keeps_no_memory(void **state)
+{
+    (void)state;
+    struct stats s;
+    stats_init(&s, T0, STATS_LIMITS_DEFAULT);
+    const struct tally *seldom = row(&s, "GET", "/a"), *often = row(&s, "GET", "/b");
+    for (int ms = 1; ms <= 1024; ms *= 2)
+        add(&s, "/a", T0, ms);
+    for (int i = 0; i < 1000; i++)
+        add(&s, "/b", T0, 10);
+    assert_in_range(octaves(&seldom->hist), 10, 11);
+    stats_reset(&s, T0 + 1);
+    assert_int_equal(octaves(&seldom->hist), 0);
+    assert_int_equal(octaves(&often->hist), 1);
+    add(&s, "/a", T0 + 2, 10);
+    assert_int_equal(hist_count_upto(&seldom->hist, 11000), 1);
+    stats_fini(&s);
+}
+
 static void test_merge_is_the_same_as_counting_in_one_table(void **state)
 {
     (void)state;
@@ -601,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_nodes_of_an_exception_are_listed_once),
         cmocka_unit_test(test_long_texts_are_cut_between_characters),
         cmocka_unit_test(test_reset_keeps_rows_and_clear_does_not),
+        cmocka_unit_test(test_a_row_that_is_seldom_asked_for_keeps_no_memory),
         cmocka_unit_test(test_merge_is_the_same_as_counting_in_one_table),
         cmocka_unit_test(test_overflow_is_counted_once_on_its_way_up),
         cmocka_unit_test(test_counts_stop_at_their_maximum),
