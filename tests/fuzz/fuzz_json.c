@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* Any bytes as the JSON of an answer: what is read here is what Python's own json reads, and is
  * written as that writes it. */
-#define PY_SSIZE_T_CLEAN
+#include "tests/fuzz/python_driver.h"
 #include "worker/py/py_client_json.h"
-#include "tests/fuzz/fuzz.h"
 
 static PyObject *loads, *dumps;
-
-/* Python never gives back what it has at the end. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    Py_InitializeEx(0);
-    PyObject *json = PyImport_ImportModule("json");
-    loads = PyObject_GetAttrString(json, "loads");
-    dumps = PyObject_GetAttrString(json, "dumps");
-    MUST(loads && dumps);
+    loads = python_function("json", "loads");
+    dumps = python_function("json", "dumps");
     return 0;
 }
 

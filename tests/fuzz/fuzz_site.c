@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* Any text as a URL, of a request or of where an answer sends us: what is taken for a host in
  * normal form is the same to Python's own urlsplit, and what needs no escapes has none to make. */
-#include "worker/py/py_client_site.h"
+#include "tests/fuzz/python_driver.h"
 #include "common/base/utf8.h"
-#include "tests/fuzz/fuzz.h"
+#include "worker/py/py_client_site.h"
 
 static PyObject *urlsplit;
-
-/* Python never gives back what it has at the end. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    Py_InitializeEx(0);
-    PyObject *parse = PyImport_ImportModule("urllib.parse");
-    urlsplit = PyObject_GetAttrString(parse, "urlsplit");
-    MUST(urlsplit);
+    urlsplit = python_function("urllib.parse", "urlsplit");
     site_init();
     return 0;
 }
