@@ -1,6 +1,6 @@
 """The benchmarks of a process's own life: from its start to the first request, and from SIGINT to its end.
 
-K6=path in the environment puts k6 beside it.
+K6=path in the environment puts k6 beside it, PROGRAM=path a katydid that is installed somewhere, by a package or a wheel.
 """
 
 import os
@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lab
-from lab import KATYDID, VENV, Process, Table, verdict
+from lab import KATYDID, VENV, Process, Table, free_port, verdict
 
 FILES = Path(__file__).resolve().parent / "locustfiles"
 STOCK = VENV / "bin" / "locust"
 K6 = os.environ.get("K6")
+PROGRAM = os.environ.get("PROGRAM")
 ENDING_USERS = 10_000
 
 
@@ -51,23 +52,39 @@ def first_request(command, listener):
     return cpu * 1e3, took * 1e3
 
 
+def first_request_of_a_worker(program, plain, listener):
+    """The same of a worker whose master waits for it."""
+    port = free_port()
+    with Process([program, *plain, "--master", "--master-bind-port", port, "--expect-workers", 1], env={"TARGET": "http://127.0.0.1"}) as master:
+        master.wait_line("Waiting for workers to be ready", 60)
+        figures = first_request([program, *plain[:2], "--worker", "--master-port", port], listener)
+        master.popen.send_signal(signal.SIGINT)
+        master.wait(60)
+    return figures
+
+
 def bench_first(options):
     table = Table("From the start of the command to the first request of one user", "generator", "processor time ms (lowest–highest)", "wall ms (lowest–highest)",
                   "budget", "")
+    ours = {"Katydid": KATYDID, **({f"Katydid, {PROGRAM}": PROGRAM} if PROGRAM else {})}
     with door() as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         plain = ["-f", FILES / "first.py", "-H", url, "--headless", "-u", 1, "-r", 1, "--only-summary"]
-        commands = {"Katydid": [KATYDID, *plain], "Locust": [STOCK, *plain]}
+        commands = {**{name: [program, *plain] for name, program in ours.items()}, "Locust": [STOCK, *plain]}
         if K6:
             commands["k6"] = [K6, "run", "--quiet", "--no-usage-report", "--vus", 1, "--iterations", 1, FILES / "first.js"]
-        seen = {name: [] for name in commands}
+        seen = {name: [] for name in (*commands, *(f"{name}: a worker" for name in ours))}
         for _ in range(3 * options.rounds):
             for name, command in commands.items():
                 seen[name].append(first_request(command, listener))
+            for name, program in ours.items():
+                seen[f"{name}: a worker"].append(first_request_of_a_worker(program, plain, listener))
     for name, figures in seen.items():
         cells = [f"{statistics.median(column):.0f} ({min(column):.0f}–{max(column):.0f})" for column in zip(*figures, strict=True)]
         cpu, wall = (statistics.median(column) for column in zip(*figures, strict=True))
-        budget = ("≤ 200 and ≤ 350", verdict(max(cpu / 200, wall / 350), 1)) if name == "Katydid" else ("", "")
+        budget = ("≤ 200 and ≤ 350", verdict(max(cpu / 200, wall / 350), 1)) if name in ours else ("", "")
+        if name.endswith(": a worker"):
+            budget = ("≤ 350 wall", verdict(wall, 350))
         table.row(name, *cells, *budget)
 
 
