@@ -14,7 +14,7 @@ from harness import ROOT, free_port, get_json, katydid, locustfile, signal, targ
 SCHEMATHESIS = Path(os.environ["KATYDID_API_VENV"]) / "bin" / "schemathesis"
 CASES = int(os.environ.get("KATYDID_API_CASES", "25"))  # of each route, beyond those of the document's bounds
 MEMORY_KB = 64 << 10
-# What a schema cannot say makes fields that fit it wrong (a range that ends before it begins); queries are read leniently; a
+# What a schema cannot say makes fields that fit it wrong (a range that ends before it begins); parameters that nobody knows are passed over; a
 # path that is no route has no methods either.
 NOT_CHECKED = "positive_data_acceptance,negative_data_rejection,unsupported_method"
 SPEC = json.loads((ROOT / "docs" / "openapi.json").read_text())
