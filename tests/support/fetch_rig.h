@@ -11,6 +11,7 @@
 #include "common/base/mem.h"
 #include "worker/http1/http1.h"
 #include "worker/proto/client.h"
+#include "worker/proto/polls.h"
 
 #define RIG_PATIENCE_MS 60000
 
@@ -25,6 +26,7 @@ struct rig {
     struct fetch_pool *pool;
     const struct fetch_origin *origin;
     struct fetch_request request; /* what the next rig_start takes besides path and origin */
+    uint64_t polled_ns;           /* as the worker's loop tells it */
     unsigned calls;               /* of the callback */
     struct rig_head *heads;       /* of all exchanges, until rig_fini */
 };
@@ -40,6 +42,15 @@ static inline void rig_on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what, (void)arg;
 }
 
+/* At most a tick long. */
+static inline void rig_turn(struct rig *r)
+{
+    const uint64_t began_ns = clk_mono_ns();
+    event_base_loop(r->base, EVLOOP_ONCE);
+    if (!event_base_got_break(r->base))
+        r->polled_ns = began_ns;
+}
+
 static inline void rig_init_with(struct rig *r, const struct fetch_target *t,
                                  struct fetch_pool_config config, const struct protocols *protocols)
 {
@@ -48,6 +59,8 @@ static inline void rig_init_with(struct rig *r, const struct fetch_target *t,
     r->tick = event_new(r->base, -1, EV_PERSIST, rig_on_tick, r);
     event_add(r->tick, &tick);
     r->engine = fetch_engine_new(r->base, protocols);
+    fetch_engine_set_polls(r->engine, &r->polled_ns);
+    rig_turn(r);
     r->pool = fetch_pool_new(r->engine, config);
     r->origin = fetch_origin_get(r->engine, t);
 }
@@ -98,12 +111,6 @@ static inline struct fetch *rig_start(struct rig *r, const char *method, const c
     q.origin = r->origin;
     q.events = q.mode == FETCH_STREAM ? FETCH_READABLE : FETCH_OVER;
     return fetch_start(r->pool, &q, rig_on_event, r);
-}
-
-/* At most a tick long. */
-static inline void rig_turn(struct rig *r)
-{
-    event_base_loop(r->base, EVLOOP_ONCE);
 }
 
 static inline void rig_run_for(struct rig *r, unsigned ms)

@@ -106,6 +106,8 @@ static void sent_all(struct fetch *f)
     f->response.sent_bytes = h->head_sent + h->body_sent;
     h->is_writing_over = true;
     f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
+    if (!f->conn->has_served && !f->conn->stream.tls && !f->response.times.first_byte)
+        conn_tell_once(f->conn);
     conn_watch(f->conn, EV_READ);
     fetch_tell(f, FETCH_SENT);
 }
@@ -135,6 +137,7 @@ static bool write_failed(struct fetch *f, int sys)
         h1_of(f)->is_writing_over = true;
         h1_of(f)->write_errno = sys;
         conn_watch(f->conn, EV_READ);
+        conn_tell_again(f->conn); /* a reset that came with the last answer was told of then */
         return true;
     }
     give_up(f, FETCH_WRITE, sys, NULL);
@@ -464,6 +467,8 @@ static enum progress read_once(struct fetch *f)
         first_arrived(&f->response.times, arrived);
         set_awaiting(f, false);
     }
+    if ((size_t)n == room)
+        conn_tell_again(f->conn);
     if (!take_bytes(f, place, (size_t)n, arrived))
         return ENDED;
     if (f->is_body_held && h1_of(f)->parser.says_continue && !send_body(f))
@@ -492,6 +497,7 @@ static void read_on(struct conn *c)
         if (fetch_body_is_full(f))
             break;
     }
+    conn_tell_again(c);
     if (progress == MORE)
         conn_read_on(c);
     if (f->request.mode == FETCH_STREAM)

@@ -7,10 +7,26 @@
 
 #include "common/base/mem.h"
 
+enum { READS_A_TURN = 32 };
+
+static bool is_driven(const struct fetch_engine *e)
+{
+    return e->polled_ns && *e->polled_ns;
+}
+
+/* The events that are left stay with the base, and are not asked for again. */
+static void break_off(struct fetch_engine *e)
+{
+    if (++e->told_once % READS_A_TURN == 0 && is_driven(e))
+        event_base_loopbreak(e->base);
+}
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     struct conn *c = arg;
+    if (c->is_told_once)
+        break_off(c->lane->pool->engine);
     if (what & EV_TIMEOUT) { /* of conn_read_on: it has taken the event out */
         const short events = c->watched;
         c->watched = 0;
@@ -52,9 +68,25 @@ void conn_watch(struct conn *c, short events)
     if (!events)
         return;
     const short closed = events & EV_READ ? EV_CLOSED : 0;
+    const short once = c->is_told_once ? EV_ET : 0;
     event_assign(&c->event, c->lane->pool->engine->base, c->stream.fd,
-                 (short)(events | closed | EV_PERSIST), on_event, c);
+                 (short)(events | closed | once | EV_PERSIST), on_event, c);
     add_event(c, NULL);
+}
+
+void conn_tell_once(struct conn *c)
+{
+    c->is_told_once = is_driven(c->lane->pool->engine);
+}
+
+void conn_tell_again(struct conn *c)
+{
+    const short events = c->watched;
+    if (!c->is_told_once)
+        return;
+    c->is_told_once = false;
+    conn_watch(c, 0);
+    conn_watch(c, events);
 }
 
 /* An event that makes itself active in its callback would keep timers and other sockets waiting for
@@ -73,7 +105,7 @@ void conn_release(struct conn *c, struct fetch *f, bool goes_on)
     HANDLE_IS(c, CONN_TAG);
     pool_take(c, f);
     c->has_served = true;
-    c->idle_since_ns = f->response.times.last_byte;
+    c->idle_since_ns = f->response.times.last_byte ? f->last_io_ns : 0;
     if (goes_on && !c->is_unusable && (c->exchanges || c->capacity)) {
         pool_left(c);
         return;

@@ -24,8 +24,13 @@ void pool_retire(struct conn *c);
 
 /* conn.c */
 void conn_watch(struct conn *c, short events); /* EV_READ, EV_WRITE, both or 0 */
-void conn_read_on(struct conn *c);             /* reading goes on, after others had their turn */
-void conn_close(struct conn *c);               /* ends, frees; no exchange may be on it */
+/* Before the first conn_watch: an event tells once of what has come, and so costs nothing while
+ * others have their turn. For who reads all of it then, or calls conn_tell_again when there may be
+ * more, from which on events come as long as there is. */
+void conn_tell_once(struct conn *c);
+void conn_tell_again(struct conn *c);
+void conn_read_on(struct conn *c); /* reading goes on, after others had their turn */
+void conn_close(struct conn *c);   /* ends, frees; no exchange may be on it */
 
 /* fetch.c */
 void fetch_failed(struct fetch *f, enum fetch_error error, int sys, const char *text);

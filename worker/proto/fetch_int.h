@@ -68,7 +68,8 @@ struct fetch_engine {
     struct deadlines *deadlines;
     struct map origins, lanes; /* lanes by pool and origin */
     struct fetch_limits limits;
-    const uint64_t *polled_ns; /* NULL: not told */
+    const uint64_t *polled_ns; /* polls.h; NULL: not told */
+    unsigned told_once;        /* events of connections that are, counted round and round */
     struct addresses *sources; /* owned; NULL: the system's choice */
     uint32_t next_source;
     struct fetch_counters counters;
@@ -130,9 +131,10 @@ struct conn {
     unsigned exchange_count, capacity;
     struct dial *dial;        /* while dialing */
     struct conn *next, *prev; /* of the lane's open ones */
-    uint64_t idle_since_ns;
-    short watched;  /* EV_ flags the event is added with; 0 = not added */
-    bool is_listed; /* among the lane's open ones */
+    uint64_t idle_since_ns;   /* looked at last; 0: long ago */
+    short watched;            /* EV_ flags the event is added with; 0 = not added */
+    bool is_listed;           /* among the lane's open ones */
+    bool is_told_once;        /* of what came: until all that lies there is read */
     bool has_served;
     bool is_unusable; /* not for another exchange */
     bool is_retired;  /* and not counted among those that a lane may have */

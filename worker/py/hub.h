@@ -23,7 +23,7 @@ struct ready {
 };
 
 struct event_base *hub_base(void); /* the main loop's event_base; NULL before the hub exists */
-extern uint64_t hub_polled_ns;     /* when the loop last began to poll it; 0: nobody says so */
+extern uint64_t hub_polled_ns;     /* for fetch_engine_set_polls */
 
 void hub_ready(struct ready *r); /* queue r; nothing if it is queued already. No GIL needed */
 

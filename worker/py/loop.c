@@ -112,8 +112,7 @@ static void set_polling(const struct loop *l, bool is_polling)
 static void poll_events(struct loop *l, bool may_wait)
 {
     int flags = EVLOOP_ONCE | (may_wait ? 0 : EVLOOP_NONBLOCK);
-    if (l->is_default)
-        hub_polled_ns = clk_mono_ns();
+    const uint64_t began_ns = clk_mono_ns();
     set_polling(l, true);
     PyThreadState *state = PyEval_SaveThread();
     if (may_wait && l->before_wait)
@@ -123,6 +122,9 @@ static void poll_events(struct loop *l, bool may_wait)
     while (may_wait && ready_list_empty(l->queue) && !atomic_load(&l->is_woken));
     PyEval_RestoreThread(state);
     set_polling(l, false);
+    l->is_broken_off = event_base_got_break(l->base);
+    if (l->is_default && !l->is_broken_off)
+        hub_polled_ns = began_ns;
     atomic_store(&l->is_woken, false);
     l->turns++;
 }
@@ -165,7 +167,8 @@ static bool goes_on(const struct loop *l)
 
 static bool must_not_wait(const struct loop *l)
 {
-    return l->callback_count > 0 || l->sent || !ready_list_empty(l->queue) || !goes_on(l);
+    return l->callback_count > 0 || l->sent || l->is_broken_off || !ready_list_empty(l->queue) ||
+           !goes_on(l);
 }
 
 static bool has_idle(const struct loop *l)

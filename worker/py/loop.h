@@ -39,7 +39,8 @@ struct loop {
     void (*before_wait)(void); /* NULL, or called before each poll that waits; without the GIL */
     bool is_default;
     bool is_destroyed;
-    bool is_broken; /* run() is to return */
+    bool is_broken;     /* run() is to return */
+    bool is_broken_off; /* the last poll, with events left for the next */
 };
 
 extern PyTypeObject loop_type;

@@ -11,7 +11,6 @@
 
 #include "tests/support/fetch_rig.h"
 #include "tests/support/peer.h"
-#include "worker/proto/polls.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -139,9 +138,7 @@ static void test_left(void **state)
 static void test_left_after_a_look(void **state)
 {
     (void)state;
-    static uint64_t looked_ns;
-    looked_ns = clk_mono_ns();
-    fetch_engine_set_polls(rig.engine, &looked_ns);
+    rig.polled_ns = clk_mono_ns();
     answered_all(LEAVE_408, 30000);
     answered_all(LEAVE, 30000);
     assert_int_equal(taken, 16);
