@@ -2,56 +2,9 @@
 """What the clients do beyond stock Locust's: cut requests, sharing, overriding, memory, threads."""
 
 import subprocess
-import textwrap
 
-import pytest
-from harness import SANITIZED, run_script
-
-import echo_server
-
-PRELUDE = """
-import gc, json, sys, time
-import locust
-import gevent, _katydid
-from locust import FastHttpUser, HttpUser, events, task
-from locust.clients import HttpSession, ResponseContextManager
-from locust.contrib.fasthttp import FastHttpSession, HTTPClientPool
-from locust.env import Environment
-from locust.event import EventHook
-
-URL = sys.argv[1]
-if _katydid.record_request not in events.request._handlers:
-    events.request.add_listener(_katydid.record_request)
-hook = events.request
-
-def session(cls=HttpSession, **kwargs):
-    s = cls(URL, hook, None, **kwargs)
-    if isinstance(s, HttpSession):
-        s.trust_env = False
-    return s
-
-def rows():
-    return {r["name"]: r for r in _katydid.stats_rows()}
-
-def failures():
-    return {(f["name"], f["error"]): f["occurrences"] for f in _katydid.stats_failures()}
-"""
-
-
-@pytest.fixture(scope="module")
-def url():
-    server, port = echo_server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def run(url, tmp_path):
-    def run(code):
-        return run_script(tmp_path, PRELUDE + textwrap.dedent(code), url)
-
-    return run
+from client_scripts import client_run, client_url  # noqa: F401  fixtures
+from harness import SANITIZED
 
 
 def test_killed_in_flight_is_cut_and_nothing_else(run):

@@ -9,32 +9,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from client_scripts import PRELUDE, client_run, client_url  # noqa: F401  two are fixtures
 from harness import locustfile, run_katydid, run_script
 
-import echo_server
-
 SIZES = [65536, 131071, 300000, 5_000_000, 17_900_000, 70000, 262144, 262145, 1_048_577, 4_000_000]
-
-PRELUDE = """
-import sys
-import locust
-import _katydid
-from locust import events
-from locust.clients import HttpSession
-from locust.contrib.fasthttp import FastHttpSession
-
-if _katydid.record_request not in events.request._handlers:
-    events.request.add_listener(_katydid.record_request)
-
-def session(cls=HttpSession):
-    s = cls(sys.argv[1], events.request, None)
-    if isinstance(s, HttpSession):
-        s.trust_env = False
-    return s
-
-def rows():
-    return {r["name"]: r for r in _katydid.stats_rows()}
-"""
 
 FILE = """
 from locust import FastHttpUser, HttpUser
@@ -49,22 +27,6 @@ class Plain(HttpUser):
 class Fast(FastHttpUser):
     tasks = [look]
 """
-
-
-@pytest.fixture(scope="module")
-def url():
-    server, port = echo_server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def run(url, tmp_path):
-    def run(code):
-        return run_script(tmp_path, PRELUDE + textwrap.dedent(code), url)
-
-    return run
 
 
 def test_a_body_that_is_not_wanted_is_not_kept(run):
