@@ -164,7 +164,7 @@ endif
 OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
 LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
 # Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
-CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx h2 grpcio==1.85.3 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 grpcio-status==1.85.1 grpcio-tools==1.85.1 grpc-interceptor==0.15.4 websocket-client websockets
+CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx aiohttp h2 grpcio==1.85.3 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 grpcio-status==1.85.1 grpcio-tools==1.85.1 grpc-interceptor==0.15.4 websocket-client websockets
 # What others read our files with (tests/support/read_outputs.py).
 READERS := junitparser==5.0.3 jsonschema==4.26.0 xmlschema==4.3.2 pyyaml==6.0.4 hdrhistogram==0.10.8 grafana-foundation-sdk==1769699998!10.1.0
 CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(strip $(CLIENTS) $(READERS) $(OTHER_PY))' | cksum | cut -d' ' -f1)

@@ -511,9 +511,10 @@ def test_the_client_for_coroutines(tmp_path):
 
 
 def test_libraries_for_asyncio(tmp_path):
-    """httpx with anyio below it, and websockets, against servers on the same loop."""
+    """httpx with anyio below it, aiohttp, and websockets, whose server is on the same loop."""
     text = """
-    import httpx, websockets
+    import aiohttp, httpx, websockets
+    from contextlib import suppress
     from katydid.aio import measure
     from locust import User, constant, task
     async def echo(socket):
@@ -524,6 +525,7 @@ def test_libraries_for_asyncio(tmp_path):
         socket = None
         async def on_start(self):
             self.http = httpx.AsyncClient(base_url=self.host)
+            self.session = aiohttp.ClientSession(self.host)
             self.server = await websockets.serve(echo, "127.0.0.1", 0)
             self.socket = await websockets.connect(f"ws://127.0.0.1:{self.server.sockets[0].getsockname()[1]}")
         @task
@@ -535,10 +537,18 @@ def test_libraries_for_asyncio(tmp_path):
             async with measure(self, "echo", "websockets"):
                 await self.socket.send("hello")
                 assert await self.socket.recv() == "hello"
+            async with measure(self, "ask", "aiohttp"):
+                async with self.session.get("/json") as answer:
+                    answer.raise_for_status()
+                    await answer.json()
+            async with measure(self, "late", "aiohttp"):
+                with suppress(TimeoutError):
+                    await self.session.get("/hang", timeout=aiohttp.ClientTimeout(total=0.05))
             async with measure(self, "late", "httpx"):
                 await self.http.get("/hang", timeout=0.05)
         async def on_stop(self):
             await self.http.aclose()
+            await self.session.close()
             if self.socket:
                 await self.socket.close()
                 self.server.close()
@@ -548,8 +558,9 @@ def test_libraries_for_asyncio(tmp_path):
         run, rows = run_file(tmp_path, text, "-H", server.url, "-u", 10, "-r", 10, "-i", 60, "-t", 100, VIRTUAL_ENV=str(CLIENTS))
     assert "/ERROR/" not in run.stderr, run.describe()
     counts = {name: (row["num_requests"] >= 50, row["num_failures"]) for (_, name), row in rows.items() if name != "late"}
-    assert counts == {"look": (True, 0), "echo": (True, 0)} and "ReadTimeout" in run.stderr, run.describe()
+    assert counts == {"look": (True, 0), "echo": (True, 0), "ask": (True, 0)} and "ReadTimeout" in run.stderr, run.describe()
     assert rows["httpx", "late"]["num_failures"] == rows["httpx", "late"]["num_requests"] >= 50
+    assert rows["aiohttp", "late"]["num_failures"] == 0 and rows["aiohttp", "late"]["min_response_time"] >= 49
 
 
 def test_arrivals_whose_task_is_a_coroutine(tmp_path):

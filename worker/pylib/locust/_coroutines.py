@@ -9,6 +9,8 @@ asyncio.create_task() ends with it."""
 import asyncio
 import logging
 from contextvars import ContextVar
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
 
 import gevent
 from gevent.event import Event
@@ -71,13 +73,14 @@ def finish(awaitable):
     if _owner.get() is None:
         _owner.set(Owner(gevent.getcurrent()))
     done = Event()
-    task = loop().create_task(awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable))
+    coroutine = awaitable if isinstance(awaitable, CoroutineType) else _await(awaitable)
+    task = loop().create_task(coroutine)
     task.add_done_callback(_look_at)
     task.add_done_callback(lambda _: done.set())
     try:
         done.wait()
     except BaseException:
-        _end(task, done)
+        _end(task, coroutine, done)
         raise
     try:
         return task.result()
@@ -95,9 +98,13 @@ def _look_at(task):
         task.exception()
 
 
-def _end(task, done):
-    """Its user is killed. A second kill does not wait."""
-    task.cancel()
+def _end(task, coroutine, done):
+    """Its user is killed. A second kill does not wait. What has not begun does so first, as a plain function had by now."""
+    try:
+        while not task.done() and getcoroutinestate(coroutine) == CORO_CREATED:
+            gevent.sleep(0)
+    finally:
+        task.cancel()
     done.wait()
     error = None if task.cancelled() else task.exception()
     if isinstance(error, Exception):

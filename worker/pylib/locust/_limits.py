@@ -85,13 +85,13 @@ class Ration:
         if self._each and user.__dict__.get("_begun", 0) >= self._most_of(user):
             raise StopUser()
         while self._started >= self._granted:
-            self.wait()
+            self._wait(user)
             if self._started < self._granted:
                 break
             self._want()
             self._news.wait(_ASK_AGAIN_S)
         if self._is_ended:
-            raise StopUser()
+            self._end(user)
         self._started += 1
         user._begun = user.__dict__.get("_begun", 0) + 1
         self._scenario.count("due", 1)
@@ -99,12 +99,18 @@ class Ration:
         if not self._is_all and (self._granted - self._started) * 2 <= self._per_s * _AHEAD_S:
             self._want()
 
-    def wait(self):
+    def _wait(self, user):
         """None is left: the user ends; where all users share them it waits, as it may have to do those of a worker that quits."""
         while self.is_used_up():
             if self._is_ended or not self._scenario.is_of_all:
-                raise StopUser()
+                self._end(user)
             self._news.wait()
+
+    @staticmethod
+    def _end(user):
+        """The end of the test, which comes as well, lets it finish its on_stop."""
+        user._has_ended_test = True
+        raise StopUser()
 
     def give_back(self):
         """One that was taken has ended."""
