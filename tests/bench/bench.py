@@ -1,7 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
     bench.py [--build DIR] [--rounds N] [name …]      names: get many bodies wake tls h2 grpc ws post judged journal memory hold start first end scaling master truth
-                                                      timeline dashboard thresholds outputs history arrivals sse; knee only by its name, as it takes ten minutes
+                                                      timeline dashboard thresholds outputs history arrivals sse; only by their names, as they take minutes or gigabytes: knee million sources churn half
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.
@@ -23,10 +23,12 @@ from pathlib import Path
 
 import lab
 from arrivals import bench_arrivals, bench_knee  # noqa: F401
+from churn import bench_churn, bench_half  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
 from lab import KATYDID, VENV, Process, Table, generated_code, headless, nginx, rounds, verdict, wait_for, wrk
 from lives import bench_end, bench_first  # noqa: F401
 from many import bench_bodies, bench_many, bench_memory, bench_wake, many_users, us  # noqa: F401
+from million import bench_million, bench_sources  # noqa: F401
 from stored import bench_history, bench_outputs  # noqa: F401
 from streams import bench_sse  # noqa: F401
 
@@ -351,6 +353,7 @@ def bench_truth(options):
     print("\n".join("    " + line for line in lost))
 
 
+BY_NAME_ONLY = ("knee", "million", "sources", "churn", "half")
 BENCHES = {name[6:]: function for name, function in list(globals().items()) if name.startswith("bench_")}
 
 
@@ -363,7 +366,7 @@ def main():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     print(f"{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
           f"{subprocess.run(['nginx', '-v'], capture_output=True, text=True).stderr.strip()}, stock Locust in build/venv-locust")
-    for name in options.names or [name for name in BENCHES if name != "knee"]:
+    for name in options.names or [name for name in BENCHES if name not in BY_NAME_ONLY]:
         BENCHES[name](options)
 
 

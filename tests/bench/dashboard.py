@@ -36,8 +36,9 @@ def join_key(keys):
 
 
 @contextmanager
-def master_and_workers(workers, endpoints, seconds, *more, keys=None):
-    """A master under made-up reports; (its process, the address of its page). keys: a path for the file of new ones. master.joined_s: until all were there."""
+def master_and_workers(workers, endpoints, seconds, *more, keys=None, churn=False):
+    """A master under made-up reports; (its process, the address of its page). keys: a path for the file of new ones; churn: sim_workers --churn.
+    master.joined_s: until all were there; master.workers: their process."""
     port, web = lab.free_port(), lab.free_port()
     key = join_key(keys) if keys else ""
     more = (*more, "--keys", keys) if keys else more
@@ -46,7 +47,7 @@ def master_and_workers(workers, endpoints, seconds, *more, keys=None):
         master.wait_line("Starting web interface", 60)
         begin = time.monotonic()
         with Process([KATYDID.parent / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}{key}", "--workers", workers, "--endpoints", endpoints,
-                      "--seconds", seconds], prefix=["taskset", "-c", "1"]):
+                      "--seconds", seconds, *(["--churn"] if churn else [])], prefix=["taskset", "-c", "1"]) as master.workers:
             page = f"http://127.0.0.1:{web}"
             wait_for(lambda: lab.get_json(page + "/worker-count")["worker_count"] == workers, f"{workers} workers", 60)
             master.joined_s = time.monotonic() - begin

@@ -6,14 +6,17 @@
  * the reports are spread over the second, as those of independent machines are.
  *
  *   sim_workers --endpoint tcp://HOST:PORT [--workers 200] [--endpoints 100] [--samples 10]
- *               [--seconds 30]
+ *               [--seconds 30] [--churn]
  *
+ * With --churn one of them leaves, or one joins in its place under another name, each second.
  * Says whenever TELL_WAITING more reports wait for their acknowledgement, and how many do when the
  * last worker is told to stop.
  *
  * Ends after the given seconds, or when the master told every worker to quit; then prints what was
  * sent in the test the master started, to compare with what the master shows, and how many of those
- * requests are in reports that it did not acknowledge: it may have them or not. */
+ * requests are in reports that it did not acknowledge: it may have them or not; how long at worst a
+ * report waited for its acknowledgement, how many did longer than OLD, and how seldom the master
+ * wished them at most. */
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -34,16 +37,18 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define RESEND_NS (3 * SECOND_NS) /* then twice as long, up to RESEND_MAX_NS */
 #define RESEND_MAX_NS (24 * SECOND_NS)
+#define OLD_NS (2 * SECOND_NS)
 #define LAST_NS (60 * SECOND_NS) /* at the end: for the acknowledgements */
 
 struct options {
     const char *endpoint;
     unsigned workers, endpoints, samples, seconds;
+    bool is_churning;
 };
 
 /* A report on its way. */
 struct report {
-    uint64_t seq, requests;
+    uint64_t seq, requests, sent_ns;
     uint64_t due_ns, patience_ns; /* when it is sent again */
     struct sbuf bytes;            /* of the message, with all names */
 };
@@ -68,6 +73,9 @@ struct counters {
     uint64_t waiting, told_waiting; /* reports that are not acknowledged yet */
     uint64_t unread;                /* ... when their own worker was told to stop */
     unsigned stops;                 /* workers that were */
+    uint64_t oldest_ns, old;        /* reports at their acknowledgement */
+    double interval_s;
+    unsigned joins, leaves; /* while it churned */
 };
 
 struct sim {
@@ -77,6 +85,9 @@ struct sim {
     struct sbuf message, report, names;
     struct counters sent;
     uint64_t random;
+    struct pollfd *fds; /* of the workers */
+    uint64_t churn_ns;  /* when the next one leaves or joins */
+    unsigned churned;   /* whose turn that is */
 };
 
 static int to_sbuf(void *out, const char *bytes, size_t len)
@@ -247,8 +258,8 @@ static void say_report(struct sim *sim, struct worker *w)
     w->seq++;
     w->pending = mem_realloc(w->pending, (w->pending_count + 1) * sizeof *w->pending);
     struct report *r = &w->pending[w->pending_count++];
-    *r = (struct report){
-        w->seq, sim->delta.total.requests, clk_mono_ns() + RESEND_NS, RESEND_NS, {0}};
+    const uint64_t now = clk_mono_ns();
+    *r = (struct report){w->seq, sim->delta.total.requests, now, now + RESEND_NS, RESEND_NS, {0}};
     pack_report(sim, w, true);
     sbuf_add(&r->bytes, sim->message.data, sim->message.len);
     if (w->is_named)
@@ -344,6 +355,18 @@ static void obey_quit(struct sim *sim, struct worker *w)
     say_end(sim, w);
 }
 
+static void count_acknowledged(struct counters *c, const struct report *r, double interval_s)
+{
+    const uint64_t age = clk_mono_ns() - r->sent_ns;
+    c->acknowledged++;
+    c->waiting--;
+    c->old += age > OLD_NS;
+    if (age > c->oldest_ns)
+        c->oldest_ns = age;
+    if (interval_s > c->interval_s)
+        c->interval_s = interval_s;
+}
+
 static void obey_ack(struct sim *sim, struct worker *w, const msgpack_object *data)
 {
     const msgpack_object *interval = unpack_get(data, "report_interval");
@@ -363,8 +386,7 @@ static void obey_ack(struct sim *sim, struct worker *w, const msgpack_object *da
         say_again(sim, w, &w->pending[at], clk_mono_ns());
         return;
     }
-    sim->sent.acknowledged++;
-    sim->sent.waiting--;
+    count_acknowledged(&sim->sent, &w->pending[at], w->interval_s);
     sbuf_fini(&w->pending[at].bytes);
     memmove(&w->pending[at], &w->pending[at + 1], (--w->pending_count - at) * sizeof *w->pending);
     say_end(sim, w);
@@ -430,65 +452,99 @@ static uint64_t work(struct sim *sim, uint64_t now)
     return next;
 }
 
+/* A new one in the place of w, which is zeroed. */
+static int join(struct sim *sim, struct worker *w, uint64_t due_ns)
+{
+    char *why = NULL;
+    const unsigned i = (unsigned)(w - sim->workers);
+    snprintf(w->id, sizeof w->id, "sim%u_%08x", i, (unsigned)(due_ns >> 10));
+    w->link = link_connect(sim->options.endpoint, w->id, &why);
+    if (!w->link) {
+        fprintf(stderr, "%s\n", why);
+        free(why);
+        return -1;
+    }
+    w->due_ns = due_ns;
+    sim->fds[i] = (struct pollfd){.fd = link_fd(w->link), .events = POLLIN};
+    say_ready(sim, w);
+    drain(sim, w);
+    return 0;
+}
+
+static void forget(struct sim *sim, struct worker *w)
+{
+    for (size_t r = 0; r < w->pending_count; r++) {
+        sim->sent.unheard += w->pending[r].requests;
+        sbuf_fini(&w->pending[r].bytes);
+    }
+    free(w->pending);
+    sbuf_fini(&w->classes);
+    link_close(w->link, 2000);
+    *w = (struct worker){0};
+}
+
+/* One leaves; a second later another one is there in its place, if it could. */
+static void churn(struct sim *sim, uint64_t now)
+{
+    struct worker *w = &sim->workers[sim->churned];
+    sim->churn_ns = now + SECOND_NS;
+    if (!w->is_leaving) {
+        obey_quit(sim, w);
+        sim->sent.leaves++;
+        return;
+    }
+    if (!w->has_quit)
+        return; /* until its last report is acknowledged */
+    forget(sim, w);
+    if (join(sim, w, now + SECOND_NS) == 0) {
+        sim->sent.joins++;
+        sim->sent.quits--;
+        sim->churned = (sim->churned + 1) % sim->options.workers;
+    }
+}
+
 /* Until then, or until all have quit. */
-static void run(struct sim *sim, uint64_t end)
+static void run(struct sim *sim, uint64_t end, bool is_churning)
 {
     unsigned n = sim->options.workers;
-    struct pollfd *fds = mem_zalloc(n * sizeof *fds);
-    for (unsigned i = 0; i < n; i++)
-        fds[i] = (struct pollfd){.fd = link_fd(sim->workers[i].link), .events = POLLIN};
+    sim->churn_ns = clk_mono_ns() + 5 * SECOND_NS;
     for (uint64_t now; (now = clk_mono_ns()) < end && sim->sent.quits < n;) {
         uint64_t next = work(sim, now);
+        if (is_churning && sim->churn_ns <= now)
+            churn(sim, now);
         now = clk_mono_ns();
-        poll(fds, n, next > now ? (int)((next - now) / 1000000) : 0);
+        poll(sim->fds, n, next > now ? (int)((next - now) / 1000000) : 0);
         for (unsigned i = 0; i < n; i++)
-            if (fds[i].revents)
+            if (sim->fds[i].revents)
                 drain(sim, &sim->workers[i]);
     }
-    free(fds);
 }
 
 static void leave_all(struct sim *sim)
 {
     for (unsigned i = 0; i < sim->options.workers; i++)
         obey_quit(sim, &sim->workers[i]);
-    run(sim, clk_mono_ns() + LAST_NS);
+    run(sim, clk_mono_ns() + LAST_NS, false);
 }
 
 static int connect_all(struct sim *sim)
 {
+    const unsigned n = sim->options.workers;
     uint64_t now = clk_mono_ns();
-    sim->workers = mem_zalloc(sim->options.workers * sizeof *sim->workers);
-    for (unsigned i = 0; i < sim->options.workers; i++) {
-        struct worker *w = &sim->workers[i];
-        char *why = NULL;
-        snprintf(w->id, sizeof w->id, "sim%u_%08x", i, (unsigned)now);
-        w->link = link_connect(sim->options.endpoint, w->id, &why);
-        if (!w->link) {
-            fprintf(stderr, "%s\n", why);
-            free(why);
+    sim->workers = mem_zalloc(n * sizeof *sim->workers);
+    sim->fds = mem_zalloc(n * sizeof *sim->fds);
+    for (unsigned i = 0; i < n; i++)
+        if (join(sim, &sim->workers[i], now + SECOND_NS + i * SECOND_NS / n) != 0)
             return -1;
-        }
-        w->due_ns = now + SECOND_NS + i * SECOND_NS / sim->options.workers;
-        say_ready(sim, w);
-        drain(sim, w);
-    }
     return 0;
 }
 
 static void disconnect_all(struct sim *sim)
 {
-    for (unsigned i = 0; i < sim->options.workers; i++) {
-        struct worker *w = &sim->workers[i];
-        for (size_t r = 0; r < w->pending_count; r++) {
-            sim->sent.unheard += w->pending[r].requests;
-            sbuf_fini(&w->pending[r].bytes);
-        }
-        free(w->pending);
-        sbuf_fini(&w->classes);
-        link_close(w->link, 2000);
-    }
+    for (unsigned i = 0; i < sim->options.workers; i++)
+        forget(sim, &sim->workers[i]);
     free(sim->workers);
+    free(sim->fds);
 }
 
 static bool number(const char *text, unsigned most, unsigned *out)
@@ -503,10 +559,13 @@ static bool number(const char *text, unsigned most, unsigned *out)
 
 static int parse(int argc, char **argv, struct options *o)
 {
-    static const struct option names[] = {
-        {"endpoint", required_argument, NULL, 'e'},  {"workers", required_argument, NULL, 'w'},
-        {"endpoints", required_argument, NULL, 'm'}, {"samples", required_argument, NULL, 'n'},
-        {"seconds", required_argument, NULL, 's'},   {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"endpoint", required_argument, NULL, 'e'},
+                                          {"workers", required_argument, NULL, 'w'},
+                                          {"endpoints", required_argument, NULL, 'm'},
+                                          {"samples", required_argument, NULL, 'n'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"churn", no_argument, NULL, 'c'},
+                                          {NULL, 0, NULL, 0}};
     bool is_good = true;
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (c == 'e')
@@ -519,6 +578,8 @@ static int parse(int argc, char **argv, struct options *o)
             is_good &= number(optarg, 10000, &o->samples);
         else if (c == 's')
             is_good &= number(optarg, 3600, &o->seconds);
+        else if (c == 'c')
+            o->is_churning = true;
         else
             is_good = false;
     }
@@ -527,27 +588,31 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct sim sim = {.options = {NULL, 200, 100, 10, 30}, .random = 42};
+    struct sim sim = {.options = {NULL, 200, 100, 10, 30, false}, .random = 42};
     if (parse(argc, argv, &sim.options) != 0) {
         fprintf(stderr,
                 "usage: sim_workers --endpoint tcp://HOST:PORT [--workers 1..%d] "
-                "[--endpoints 1..10000] [--samples 1..10000] [--seconds 1..3600]\n",
+                "[--endpoints 1..10000] [--samples 1..10000] [--seconds 1..3600] [--churn]\n",
                 MAX_WORKERS);
         return 2;
     }
     stats_init(&sim.delta, clk_wall(), STATS_LIMITS_DEFAULT);
     int rc = connect_all(&sim);
     if (rc == 0) {
-        run(&sim, clk_mono_ns() + sim.options.seconds * SECOND_NS);
+        run(&sim, clk_mono_ns() + sim.options.seconds * SECOND_NS, sim.options.is_churning);
         leave_all(&sim);
     }
     disconnect_all(&sim);
-    printf("workers %u, reports %lu (again %lu, acknowledged %lu), requests %lu, failures %lu, "
-           "unheard %lu, bytes %lu, late %lu ms\n",
-           sim.options.workers, (unsigned long)sim.sent.reports, (unsigned long)sim.sent.again,
-           (unsigned long)sim.sent.acknowledged, (unsigned long)sim.sent.requests,
-           (unsigned long)sim.sent.failures, (unsigned long)sim.sent.unheard,
-           (unsigned long)sim.sent.bytes, (unsigned long)(sim.sent.late_ns / 1000000));
+    printf(
+        "workers %u, reports %lu (again %lu, acknowledged %lu), requests %lu, failures %lu, "
+        "unheard %lu, bytes %lu, late %lu ms, oldest %lu ms, old %lu, interval %.1f s, joins %u, "
+        "leaves %u\n",
+        sim.options.workers, (unsigned long)sim.sent.reports, (unsigned long)sim.sent.again,
+        (unsigned long)sim.sent.acknowledged, (unsigned long)sim.sent.requests,
+        (unsigned long)sim.sent.failures, (unsigned long)sim.sent.unheard,
+        (unsigned long)sim.sent.bytes, (unsigned long)(sim.sent.late_ns / 1000000),
+        (unsigned long)(sim.sent.oldest_ns / 1000000), (unsigned long)sim.sent.old,
+        sim.sent.interval_s, sim.sent.joins, sim.sent.leaves);
     stats_fini(&sim.delta);
     sbuf_fini(&sim.message);
     sbuf_fini(&sim.report);

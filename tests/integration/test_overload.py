@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 import zmq
 from harness import BUILD, Process, free_port, get_json, katydid, locustfile, wait_for
+from throttle import PERIOD_S, Throttle
 
 FILE = """
     from locust import User, constant, task
@@ -24,7 +25,7 @@ FILE = """
             pass
 """
 WORKERS = 200
-DUTY_S, PERIOD_S = 0.008, 0.25  # of processor time: what a small quota of a container gives
+DUTY_S = 0.008  # of processor time in each PERIOD_S: what a small quota of a container gives
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -32,37 +33,6 @@ def post(url, **fields):
     request = urllib.request.Request(url, json.dumps(fields).encode(), {"X-Katydid": "1", "Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.loads(answer.read())
-
-
-class Throttle:
-    """The process runs only so much of each PERIOD_S, and not at all before go() where it is held. (By signals: not
-    every machine lets tests make cgroups.)"""
-
-    def __init__(self, process, duty_s=DUTY_S, is_held=False):
-        self.process, self.duty_s, self.is_over, self.may_go = process, duty_s, threading.Event(), threading.Event()
-        self.go = self.may_go.set
-        if not is_held:
-            self.go()
-        self.thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        while not self.is_over.is_set() and self.process.popen.poll() is None:
-            self.process.signal(signal.SIGSTOP)
-            self.may_go.wait()
-            self.is_over.wait(PERIOD_S - self.duty_s)
-            self.process.signal(signal.SIGCONT)
-            self.is_over.wait(self.duty_s)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.go()
-        self.thread.join()
-        if self.process.popen.poll() is None:
-            self.process.signal(signal.SIGCONT)
 
 
 def requests(url):
@@ -98,7 +68,7 @@ def test_a_master_that_falls_behind_stays_in_command():
             wait_for(lambda: len(get_json(f"{url}/stats/requests")["workers"]) == WORKERS, "all workers")
             assert post(f"{url}/api/v1/start", users=WORKERS, spawn_rate=WORKERS)["ok"]
             wait_for(lambda: requests(url) > 0, "the first reports")
-            with Throttle(boss):
+            with Throttle(boss, DUTY_S):
                 wait_for(lambda: "cannot keep up" in boss.stderr, "a word of it", 30)
                 for _ in range(2):  # the page goes on
                     before = requests(url)
