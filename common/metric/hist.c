@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/varint.h"
 #include "common/base/sbuf.h"
+#include "common/metric/hist_few.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -32,11 +33,29 @@ static uint64_t midpoint(unsigned octave, unsigned step)
     return ((base + step) << shift) + ((UINT64_C(1) << shift) >> 1);
 }
 
+/* Into octaves, for good: there is never something in both. */
+static void move_few(struct hist *h)
+{
+    struct hist_few *few = h->few;
+    h->few = NULL;
+    for (unsigned i = 0; i < few->count; i++)
+        hist_add_new(h, few->bucket[i].at, few->bucket[i].n);
+    free(few);
+}
+
 uint64_t *hist_octave_make(struct hist *h, unsigned octave)
 {
+    if (h->few)
+        move_few(h);
     if (!h->octave[octave])
         h->octave[octave] = mem_zalloc(OCTAVE_BYTES);
     return h->octave[octave];
+}
+
+void hist_add_new(struct hist *h, unsigned bucket, uint64_t n)
+{
+    if (!h->few || !hist_few_add(h->few, bucket, n))
+        hist_octave_make(h, bucket / HIST_SUB_COUNT)[bucket % HIST_SUB_COUNT] += n;
 }
 
 void hist_init(struct hist *h)
@@ -44,10 +63,17 @@ void hist_init(struct hist *h)
     *h = (struct hist){0};
 }
 
+void hist_init_few(struct hist *h)
+{
+    hist_init(h);
+    h->few = mem_zalloc(sizeof *h->few);
+}
+
 void hist_fini(struct hist *h)
 {
     for (unsigned o = 0; o < HIST_OCTAVES; o++)
         free(h->octave[o]);
+    free(h->few);
     hist_init(h);
 }
 
@@ -56,7 +82,14 @@ void hist_clear(struct hist *h)
     for (unsigned o = 0; o < HIST_OCTAVES; o++)
         if (h->octave[o])
             memset(h->octave[o], 0, OCTAVE_BYTES);
+    if (h->few)
+        h->few->count = 0;
     h->count = 0;
+}
+
+static bool has_few(const struct hist *h)
+{
+    return h->few && h->few->count;
 }
 
 /* What a histogram has no room for stays away, so that its count is always that of its buckets. */
@@ -81,6 +114,18 @@ static void merge_what_fits(struct hist *dst, uint64_t *steps, const uint64_t *m
         add_to_bucket(&dst->count, &steps[i], more[i]);
 }
 
+static void merge_few(struct hist *dst, const struct hist_few *few, bool is_room)
+{
+    for (unsigned i = 0; i < few->count; i++) {
+        const unsigned at = few->bucket[i].at, n = few->bucket[i].n;
+        if (is_room)
+            hist_add_new(dst, at, n);
+        else
+            add_to_bucket(&dst->count,
+                          &hist_octave_make(dst, at / HIST_SUB_COUNT)[at % HIST_SUB_COUNT], n);
+    }
+}
+
 void hist_merge(struct hist *dst, const struct hist *src)
 {
     uint64_t count;
@@ -96,11 +141,24 @@ void hist_merge(struct hist *dst, const struct hist *src)
         else
             merge_what_fits(dst, steps, src->octave[o]);
     }
+    if (has_few(src))
+        merge_few(dst, src->few, is_room);
     if (is_room)
         dst->count = count;
 }
 
-void hist_subtract(struct hist *dst, const struct hist *src)
+/* What is to be read: h, or, if it has buckets outside of its octaves, a copy without. hist_fini of
+ * *copy. */
+static const struct hist *in_octaves(const struct hist *h, struct hist *copy)
+{
+    hist_init(copy);
+    if (!has_few(h))
+        return h;
+    hist_merge(copy, h);
+    return copy;
+}
+
+static void subtract(struct hist *dst, const struct hist *src)
 {
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!src->octave[o])
@@ -112,6 +170,13 @@ void hist_subtract(struct hist *dst, const struct hist *src)
             dst->count -= n;
         }
     }
+}
+
+void hist_subtract(struct hist *dst, const struct hist *src)
+{
+    struct hist copy;
+    subtract(dst, in_octaves(src, &copy));
+    hist_fini(&copy);
 }
 
 struct hist hist_since(const struct hist *now, const struct hist *old)
@@ -143,20 +208,10 @@ static uint64_t rank_of(uint64_t count, double q)
 
 uint64_t hist_quantile_us(const struct hist *h, double q)
 {
-    if (!h->count)
-        return 0;
-    uint64_t left = rank_of(h->count, q);
-    for (unsigned o = 0; o < HIST_OCTAVES; o++) {
-        if (!h->octave[o])
-            continue;
-        for (unsigned i = 0; i < HIST_SUB_COUNT; i++) {
-            uint64_t n = h->octave[o][i];
-            if (n >= left)
-                return midpoint(o, i);
-            left -= n;
-        }
-    }
-    return 0;
+    uint64_t us = 0;
+    if (h->count)
+        hist_quantiles_us(h, &q, 1, &us);
+    return us;
 }
 
 static uint64_t octave_sum(const uint64_t *steps)
@@ -167,7 +222,7 @@ static uint64_t octave_sum(const uint64_t *steps)
     return sum;
 }
 
-void hist_quantiles_us(const struct hist *h, const double *shares, size_t count, uint64_t *us)
+static void quantiles_us(const struct hist *h, const double *shares, size_t count, uint64_t *us)
 {
     uint64_t passed = 0;
     size_t next = 0;
@@ -188,10 +243,15 @@ void hist_quantiles_us(const struct hist *h, const double *shares, size_t count,
         us[next] = 0;
 }
 
-uint64_t hist_count_upto(const struct hist *h, uint64_t value_us)
+void hist_quantiles_us(const struct hist *h, const double *shares, size_t count, uint64_t *us)
 {
-    if (value_us >= HIST_MAX_US)
-        return h->count;
+    struct hist copy;
+    quantiles_us(in_octaves(h, &copy), shares, count, us);
+    hist_fini(&copy);
+}
+
+static uint64_t count_upto(const struct hist *h, uint64_t value_us)
+{
     unsigned last = hist_octave_of(value_us);
     unsigned step = hist_step_of(value_us, last);
     uint64_t n = 0;
@@ -205,8 +265,18 @@ uint64_t hist_count_upto(const struct hist *h, uint64_t value_us)
     return n;
 }
 
-void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, uint64_t n),
-               void *arg)
+uint64_t hist_count_upto(const struct hist *h, uint64_t value_us)
+{
+    if (value_us >= HIST_MAX_US)
+        return h->count;
+    struct hist copy;
+    const uint64_t n = count_upto(in_octaves(h, &copy), value_us);
+    hist_fini(&copy);
+    return n;
+}
+
+static void each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, uint64_t n),
+                 void *arg)
 {
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!h->octave[o])
@@ -215,6 +285,14 @@ void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, u
             if (h->octave[o][i])
                 visit(arg, midpoint(o, i), h->octave[o][i]);
     }
+}
+
+void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, uint64_t n),
+               void *arg)
+{
+    struct hist copy;
+    each(in_octaves(h, &copy), visit, arg);
+    hist_fini(&copy);
 }
 
 #define GAP_RUN 14u  /* instead of a gap */
@@ -281,26 +359,51 @@ static unsigned list_buckets(const struct hist *h, unsigned octave, struct bucke
     return count;
 }
 
-void hist_pack(const struct hist *h, struct sbuf *out)
+/* Of at most an octave; *next is the number of the first bucket not yet described. */
+static void pack_list(const struct bucket *list, unsigned count, unsigned *next, struct sbuf *out)
 {
-    unsigned next = 0; /* number of the first bucket not yet described */
+    unsigned char bytes[HIST_SUB_COUNT * 13], *p = bytes;
+    for (size_t i = 0, run; i < count; i += run) {
+        run = run_length(list + i, count - i, *next);
+        p = run ? put_run(p, list + i, run, *next) : put_bucket(p, list[i].at - *next, list[i].n);
+        run = run ? run : 1;
+        *next = list[i + run - 1].at + 1;
+    }
+    sbuf_add(out, bytes, (size_t)(p - bytes));
+}
+
+static void pack_octaves(const struct hist *h, struct sbuf *out)
+{
+    unsigned next = 0;
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
-        if (!h->octave[o])
-            continue;
         struct bucket list[HIST_SUB_COUNT];
-        unsigned char bytes[HIST_SUB_COUNT * 13], *p = bytes;
-        const unsigned count = list_buckets(h, o, list);
-        for (size_t i = 0, run; i < count; i += run) {
-            run = run_length(list + i, count - i, next);
-            p = run ? put_run(p, list + i, run, next) : put_bucket(p, list[i].at - next, list[i].n);
-            run = run ? run : 1;
-            next = list[i + run - 1].at + 1;
-        }
-        sbuf_add(out, bytes, (size_t)(p - bytes));
+        if (h->octave[o])
+            pack_list(list, list_buckets(h, o, list), &next, out);
     }
 }
 
-void hist_pack_pairs(const struct hist *h, struct sbuf *out)
+/* As if there were octaves: what is packed is the same. */
+static void pack_few(const struct hist_few *few, struct sbuf *out)
+{
+    struct bucket list[HIST_FEW];
+    unsigned next = 0;
+    for (unsigned i = 0, n; i < few->count; i += n) {
+        const unsigned octave = few->bucket[i].at / HIST_SUB_COUNT;
+        for (n = 0; i + n < few->count && few->bucket[i + n].at / HIST_SUB_COUNT == octave; n++)
+            list[n] = (struct bucket){few->bucket[i + n].at, few->bucket[i + n].n};
+        pack_list(list, n, &next, out);
+    }
+}
+
+void hist_pack(const struct hist *h, struct sbuf *out)
+{
+    if (has_few(h))
+        pack_few(h->few, out);
+    else
+        pack_octaves(h, out);
+}
+
+static void pack_pairs(const struct hist *h, struct sbuf *out)
 {
     unsigned next = 0;
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
@@ -313,6 +416,13 @@ void hist_pack_pairs(const struct hist *h, struct sbuf *out)
             p = varint_put(varint_put(p, list[i].at - next), list[i].n);
         sbuf_add(out, bytes, (size_t)(p - bytes));
     }
+}
+
+void hist_pack_pairs(const struct hist *h, struct sbuf *out)
+{
+    struct hist copy;
+    pack_pairs(in_octaves(h, &copy), out);
+    hist_fini(&copy);
 }
 
 struct packed_walk {

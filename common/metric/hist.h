@@ -6,7 +6,8 @@
  * hour). Below 256 us every microsecond has its own bucket; above, each power of two is cut into
  * 128 equal buckets, so the midpoint that a bucket reports is within 0.4 % of any value in it.
  * The buckets of one power of two form an "octave", allocated when first hit: an endpoint whose
- * latencies span three octaves costs three kilobytes, not thirty.
+ * latencies span three octaves costs three kilobytes, not thirty. Who keeps thousands of them that
+ * have a few values each may have these in 64 bytes before any octave (hist_init_few).
  *
  * Histograms are merged by addition and nothing else; percentiles are never averaged.
  * Pure: no clock, no lock, no I/O. Not thread-safe; one owner each.
@@ -24,10 +25,13 @@ struct sbuf;
 struct hist {
     uint64_t count;                 /* values in all octaves */
     uint64_t *octave[HIST_OCTAVES]; /* NULL until hit; HIST_SUB_COUNT counters each; owned */
+    struct hist_few *few;           /* NULL, or all there is, and no octave has memory; owned */
 };
 
 void hist_init(struct hist *h);
-void hist_fini(struct hist *h);  /* releases the octaves; h is as after hist_init */
+/* The first few buckets take no octave. Whoever reads the octaves himself does not see them. */
+void hist_init_few(struct hist *h);
+void hist_fini(struct hist *h);  /* releases its memory; h is as after hist_init */
 void hist_clear(struct hist *h); /* zeroes the counters, keeps the memory */
 
 static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n);
@@ -85,7 +89,8 @@ static inline unsigned hist_step_of(uint64_t value_us, unsigned octave)
     return (unsigned)(value_us >> (octave ? octave - 1 : 0)) & (HIST_SUB_COUNT - 1);
 }
 
-uint64_t *hist_octave_make(struct hist *h, unsigned octave); /* its counters, zeroed when new */
+uint64_t *hist_octave_make(struct hist *h, unsigned octave);    /* its counters, zeroed when new */
+void hist_add_new(struct hist *h, unsigned bucket, uint64_t n); /* its octave may have no memory */
 
 static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n)
 {
@@ -93,10 +98,11 @@ static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n)
         value_us = HIST_MAX_US;
     if (__builtin_expect(n > UINT64_MAX - h->count, 0))
         return;
-    unsigned octave = hist_octave_of(value_us);
+    const unsigned octave = hist_octave_of(value_us), step = hist_step_of(value_us, octave);
     uint64_t *steps = h->octave[octave];
     if (__builtin_expect(!steps, 0))
-        steps = hist_octave_make(h, octave);
-    steps[hist_step_of(value_us, octave)] += n;
+        hist_add_new(h, octave * HIST_SUB_COUNT + step, n);
+    else
+        steps[step] += n;
     h->count += n;
 }

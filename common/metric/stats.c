@@ -245,6 +245,8 @@ static struct tally *row_new(struct stats *s, const struct key *k, uint64_t hash
     t->method_len = (uint32_t)k->part[0].len;
     t->name_len = (uint32_t)k->part[1].len;
     t->number = ++s->last_row;
+    if (s->has_few)
+        tally_keep_few(t);
     *s->index->row_end = t;
     s->index->row_end = &t->next;
     map_add(&s->index->rows, hash, t);

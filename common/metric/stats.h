@@ -67,6 +67,7 @@ struct stats {
     uint64_t overflow;            /* requests whose own row, failure or exception found no place */
     double started_at;            /* unix seconds of the last start or reset */
     struct stats_limits limits;
+    bool has_few; /* its rows' histograms begin as hist_init_few; set right after stats_init */
     struct stats_index *index; /* hash tables; private to stats.c */
 };
 

@@ -27,6 +27,12 @@ void tally_init(struct tally *t, char *method, char *name)
     *t = (struct tally){.method = method, .name = name, .min_us = UINT64_MAX};
 }
 
+void tally_keep_few(struct tally *t)
+{
+    t->has_few = true;
+    hist_init_few(&t->hist);
+}
+
 void tally_fini(struct tally *t)
 {
     free(t->method);
@@ -87,6 +93,7 @@ void tally_zero(struct tally *t)
                            .min_us = UINT64_MAX,
                            .hist = t->hist,
                            .is_overflow = t->is_overflow,
+                           .has_few = t->has_few,
                            .is_removed = tally_is_hidden(t),
                            .notice_us = t->notice_us,
                            .named_in = t->named_in,
@@ -178,8 +185,11 @@ static inline void add_extra(struct tally *t, const struct tally_extra *more)
 
 struct hist *tally_part(struct tally *t, enum tally_part part)
 {
-    if (!t->part[part])
+    if (!t->part[part]) {
         t->part[part] = mem_zalloc(sizeof *t->part[part]);
+        if (t->has_few)
+            hist_init_few(t->part[part]);
+    }
     return t->part[part];
 }
 

@@ -87,6 +87,7 @@ struct tally {
     };
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
     bool is_overflow;                        /* stands for rows that found no place */
+    bool has_few;                            /* its histograms begin as hist_init_few */
     bool is_removed;                         /* by user code: no table shows it while it is empty */
     uint64_t notice_us;                      /* for who keeps the table: never merged or sent */
     uint32_t named_in;                       /* likewise: the report that named it (report.h) */
@@ -103,6 +104,7 @@ struct tally_packed {
 };
 
 void tally_init(struct tally *t, char *method, char *name); /* takes both */
+void tally_keep_few(struct tally *t);                       /* right after it: see has_few */
 void tally_fini(struct tally *t);
 void tally_zero(struct tally *t); /* keeps identity, place and notice_us */
 bool tally_is_empty(const struct tally *t);

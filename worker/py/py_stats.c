@@ -404,6 +404,7 @@ void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has)
 {
     if (!*has) {
         stats_init(wanted, s->total.started_at, s->total.limits);
+        wanted->has_few = true;
         stats_merge(wanted, &s->total);
         *has = true;
     }
@@ -562,6 +563,7 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     double now = clk_steady();
     stats_init(&s->live, now, STATS_LIMITS_DEFAULT);
     stats_init(&s->total, now, STATS_LIMITS_DEFAULT);
+    s->live.has_few = s->total.has_few = true;
     return (PyObject *)s;
 }
 

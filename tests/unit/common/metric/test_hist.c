@@ -214,6 +214,63 @@ static void test_pack_round_trip(void **state)
     }
 }
 
+static void assert_packed_same(const struct hist *a, const struct hist *b)
+{
+    struct sbuf of_a = {0}, of_b = {0};
+    hist_pack(a, &of_a);
+    hist_pack(b, &of_b);
+    hist_pack_pairs(a, &of_a);
+    hist_pack_pairs(b, &of_b);
+    assert_int_equal(of_a.len, of_b.len);
+    assert_int_equal(a->count, b->count);
+    if (a->count)
+        assert_memory_equal(of_a.data, of_b.data, of_a.len);
+    sbuf_fini(&of_a);
+    sbuf_fini(&of_b);
+}
+
+/* Whether the first values have octaves or not, nobody sees: from none to more than there is room
+ * for. */
+static void test_few_are_as_many(void **state)
+{
+    (void)state;
+    struct hist few;
+    hist_init_few(&few);
+    for (unsigned n = 0; n < 60; n++) {
+        struct hist h, sum, few_sum;
+        uint32_t x = n * 2654435761u;
+        hist_init(&h);
+        hist_init(&sum);
+        hist_init_few(&few_sum);
+        if (n % 20 == 19) {
+            hist_fini(&few);
+            hist_init_few(&few);
+        }
+        hist_clear(&few);
+        for (unsigned i = 0; i < n % 20; i++) {
+            x = x * 1664525 + 1013904223;
+            const uint64_t us = (x >> 10) % (n % 3 ? 300 : 300000),
+                           times = n == 41 ? 40000 : 1 + i % 3;
+            hist_add(&h, us, times);
+            hist_add(&few, us, times);
+        }
+        assert_packed_same(&few, &h);
+        assert_int_equal(hist_quantile_us(&few, 0.5), hist_quantile_us(&h, 0.5));
+        assert_int_equal(hist_count_upto(&few, 150), hist_count_upto(&h, 150));
+        for (int twice = 0; twice < 2; twice++) {
+            hist_merge(&sum, &few);
+            hist_merge(&few_sum, &few);
+        }
+        assert_packed_same(&few_sum, &sum);
+        hist_subtract(&few_sum, &few);
+        assert_packed_same(&few_sum, &h);
+        hist_fini(&h);
+        hist_fini(&sum);
+        hist_fini(&few_sum);
+    }
+    hist_fini(&few);
+}
+
 /* Everything that may stand beside everything: gaps and counts about the limits of their forms. */
 static void test_pack_of_any_neighbours(void **state)
 {
@@ -396,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_count_upto),
         cmocka_unit_test(test_merge_subtract_and_walk),
         cmocka_unit_test(test_pack_round_trip),
+        cmocka_unit_test(test_few_are_as_many),
         cmocka_unit_test(test_pack_of_any_neighbours),
         cmocka_unit_test(test_pairs_of_older_workers_are_the_same),
         cmocka_unit_test(test_hostile_bytes_change_nothing),
