@@ -315,22 +315,6 @@ def test_streams_processes_and_threads(tmp_path):
     """)
 
 
-def test_who_watches_a_child_that_was_just_reaped_is_told(tmp_path):
-    """As asyncio of 3.12 does: a descriptor says that the child has ended, and then it is waited for."""
-    run(tmp_path, """
-    import os
-    loop, told = gevent.get_hub().loop, []
-    pid = os.posix_spawn("/bin/true", ["true"], {})
-    first, second = loop.child(pid), loop.child(pid)
-    first.start(told.append, "first")
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    loop._reap()
-    second.start(told.append, "second")
-    until(lambda: len(told) == 2)
-    assert (second.rpid, second.rstatus) == (first.rpid, first.rstatus) == (pid, 0), (second.rpid, second.rstatus)
-    """)
-
-
 def test_a_loop_that_never_rests_lets_others_have_their_turn(tmp_path):
     run(tmp_path, """
     class Busy(Base):

@@ -610,33 +610,6 @@ def test_sigterm_wakes_a_sleeping_worker(tmp_path):
         assert process.wait() == 7
 
 
-def test_fork():
-    run("""
-        def pause():
-            time.sleep(0.1)
-            return 5
-        g = gevent.spawn(time.sleep, 0.2)
-        pid = os.fork()
-        if pid == 0:
-            code = gevent.spawn(pause).get() + (1 if socket.getaddrinfo("localhost", 80) else 0)
-            os._exit(code)
-        with within(0, 20):
-            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
-            g.join()
-        together(lambda: time.sleep(WAIT))
-    """)
-
-
-def test_children_that_end_at_once():
-    run("""
-        for _ in range(20):
-            assert subprocess.run(["true"]).returncode == 0
-        assert subprocess.run(["sh", "-c", "exit 3"]).returncode == 3
-        out = subprocess.run(["cat"], input=b"x" * 300_000, capture_output=True).stdout
-        assert len(out) == 300_000
-    """)
-
-
 def test_sigpipe_is_ignored():
     run("""
         r, w = os.pipe()
