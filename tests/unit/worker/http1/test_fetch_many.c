@@ -112,6 +112,36 @@ static void test_many_end_together(void **state)
     expect_body(rig_get(&rig, "/"), "ok");
 }
 
+/* Of the exchanges that ended, until there are so many. */
+static unsigned most_in_a_turn(unsigned calls)
+{
+    unsigned most = 0, before = rig.calls;
+    while (rig_until(&rig, rig.calls > before || rig.calls == calls) && rig.calls > before) {
+        most = rig.calls - before > most ? rig.calls - before : most;
+        before = rig.calls;
+    }
+    return most;
+}
+
+/* Of whole answers that are there at once some are read in a turn, that who waits for them goes on
+ * before all are. */
+static void test_some_in_a_turn(void **state)
+{
+    (void)state;
+    enum { MANY = 200 };
+    struct fetch *f[MANY];
+    gate_is_shut = true;
+    for (int i = 0; i < MANY; i++)
+        f[i] = rig_start(&rig, "GET", "/gate");
+    assert_true(rig_until(&rig, at_gate == MANY));
+    gate_is_shut = false;
+    while (at_gate)
+        usleep(1000);
+    assert_in_range(most_in_a_turn(MANY), 1, 64);
+    for (int i = 0; i < MANY; i++)
+        expect_body(f[i], "bye");
+}
+
 /* A target may name new hosts without end, each of them once. */
 static void test_origins_without_end(void **state)
 {
@@ -188,10 +218,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_many_end_together),
-        T(test_origins_without_end),
-        T(test_late_loop),
-        T(test_flood),
+        T(test_many_end_together), T(test_some_in_a_turn), T(test_origins_without_end),
+        T(test_late_loop),         T(test_flood),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
