@@ -547,6 +547,68 @@ def test_libraries_for_asyncio(tmp_path):
     assert rows["aiohttp", "late"]["num_failures"] == 0 and rows["aiohttp", "late"]["min_response_time"] >= 49
 
 
+def test_the_end_of_the_iterations_interrupts_no_on_stop(tmp_path):
+    text = """
+    import asyncio, gevent
+    from locust import User, constant, task
+    class Waits(User):
+        wait_time = constant(0)
+        async def on_stop(self):
+            await asyncio.sleep(0.3)
+            print("stopped", flush=True)
+        @task
+        async def work(self):
+            await asyncio.sleep(0.01)
+    class Plain(User):
+        wait_time = constant(0)
+        def on_stop(self):
+            gevent.sleep(0.3)
+            print("stopped", flush=True)
+        @task
+        def work(self):
+            gevent.sleep(0.01)
+    """
+    with locustfile(text) as path:
+        run = run_katydid("-f", path, "--headless", "-u", 10, "-r", 10, "-i", 40, "-t", 100)
+    assert run.code == 0 and run.stdout.count("stopped") == 10, run.describe()
+
+
+def test_a_coroutine_that_was_not_begun_begins_before_it_is_cancelled(tmp_path):
+    run(tmp_path, """
+        class One(Base):
+            async def on_start(self):
+                said.append("begun")
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    said.append("cancelled")
+                    raise
+            @task
+            def nothing(self): pass
+        group = start(One)
+        gevent.spawn(group.kill).join()
+        assert said in (["begun", "cancelled"], []), said
+        said.clear()
+        class Two(One):
+            async def on_start(self):
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            async def on_stop(self):
+                said.append("stopping")
+                await asyncio.sleep(0.01)
+            @task
+            async def ends(self):
+                raise StopUser()
+        for turns in range(12):  # killed at each of its moments
+            said.clear()
+            group = start(Two)
+            for _ in range(turns):
+                gevent.sleep(0)
+            group.kill()
+            assert said == (["stopping"] if turns else []), (turns, said)
+    """)
+
+
 def test_arrivals_whose_task_is_a_coroutine(tmp_path):
     text = """
     import asyncio

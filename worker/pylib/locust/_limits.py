@@ -35,6 +35,7 @@ class Ration:
         self._user_count, self._rests = 0, []  # of each: users, and what those of them do that do less
         self._is_all = False  # no more is to come
         self._is_ended = False
+        self._waiting = {}  # id -> user, for whom none was left
         self._asked_at = _LONG_AGO
         self._measured_at, self._started_then, self._per_s = None, 0, 0.0
         self._news = Event()
@@ -91,7 +92,7 @@ class Ration:
             self._want()
             self._news.wait(_ASK_AGAIN_S)
         if self._is_ended:
-            self._end(user)
+            raise StopUser()
         self._started += 1
         user._begun = user.__dict__.get("_begun", 0) + 1
         self._scenario.count("due", 1)
@@ -103,14 +104,12 @@ class Ration:
         """None is left: the user ends; where all users share them it waits, as it may have to do those of a worker that quits."""
         while self.is_used_up():
             if self._is_ended or not self._scenario.is_of_all:
-                self._end(user)
-            self._news.wait()
-
-    @staticmethod
-    def _end(user):
-        """The end of the test, which comes as well, lets it finish its on_stop."""
-        user._has_ended_test = True
-        raise StopUser()
+                raise StopUser()
+            self._waiting[id(user)] = user
+            try:
+                self._news.wait()
+            finally:
+                del self._waiting[id(user)]
 
     def give_back(self):
         """One that was taken has ended."""
@@ -138,4 +137,6 @@ class Ration:
             if what is not None:
                 self._scenario.count("due", self._granted - self._started)
                 self._scenario.count(what, self._granted - self._started)
+            for user in self._waiting.values():  # the end of the test, which may come as well, lets them finish their on_stop
+                user._has_ended_test = True
             self._news.set()
