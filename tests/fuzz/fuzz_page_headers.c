@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Any text as a list of --web-token, and behind an empty line as a header of who asks for the page:
  * Authorization, Cookie, Accept. Nobody comes in by anything but a token of the list. */
+#include "common/base/sbuf.h"
 #include "master/sink/exposition.h"
 #include "master/web/door.h"
 #include "tests/fuzz/fuzz.h"
@@ -11,6 +12,7 @@ static const char GIVEN[] = "see eyes 0123456789abcdef, run hands fedcba98765432
 
 static struct door *door;
 static struct snapshot *empty;
+static struct sink_spec *spec;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -21,7 +23,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     door = door_new(&(struct door_config){.base_path = "", .port = 8089}, &why);
     stats_init(&stats, 1, STATS_LIMITS_DEFAULT);
     empty = snapshot_of(&stats, 1, 1);
-    MUST(door && empty);
+    stats_fini(&stats);
+    spec = sink_spec_text("prometheus", &why);
+    MUST(door && empty && spec);
     return 0;
 }
 
@@ -70,9 +74,8 @@ static void leave_ours_out(const char *header)
 
 static void scrape(const char *header)
 {
-    const struct sink_spec spec = {0};
     struct sbuf out = {0};
-    const char *type = exposition_write(empty, &spec, header, &out);
+    const char *type = exposition_write(empty, spec, header, &out);
     MUST(type && strlen(type) > 9);
     sbuf_fini(&out);
 }
