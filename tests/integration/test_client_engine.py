@@ -84,6 +84,19 @@ def test_direct_records_have_locusts_failure_texts(run):
     """)
 
 
+def test_what_failed_can_be_closed(run):
+    run("""
+        s = session()
+        for more in {}, {"stream": True}, {"proxies": {}}:
+            for url in "http://127.0.0.1:1/", "/close":
+                response = s.get(url, **more)
+                assert response.status_code == 0
+                response.close()
+        s.get("/echo", stream=True).close()
+        assert s.get("/echo").status_code == 200
+    """)
+
+
 def test_listeners_are_called_and_may_steer(run):
     run("""
         from locust.exception import RescheduleTask

@@ -157,11 +157,12 @@ static PyObject *get_raw_content(PyObject *self, void *closure)
     return response_content((struct response *)self);
 }
 
+/* Of what failed there is nothing to consume: requests' close() would look for a connection. */
 static PyObject *get_consumed(PyObject *self, void *closure)
 {
     (void)closure;
     const struct response *r = (struct response *)self;
-    return PyBool_FromLong(is_collected(r) || r->is_consumed);
+    return PyBool_FromLong(is_collected(r) || r->is_consumed || r->status == 0);
 }
 
 static int response_setattro(PyObject *self, PyObject *name, PyObject *value)
