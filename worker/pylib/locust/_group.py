@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The greenlets of running users, counted by class as they come and go."""
 
+import gc
 from collections import Counter
 
 import _katydid
@@ -46,10 +47,26 @@ class UserGroup(Group):
         ]
 
 
+_SLICE = 10_000  # looked at between two turns of the loop: a look at each of 500,000 users takes it for a second
+
+
+def those(items, test):
+    """The list of those that pass; the loop has its turns meanwhile."""
+    found = []
+    for start in range(0, len(items), _SLICE):
+        if start:
+            gevent.sleep(0)
+        found += filter(test, items[start:start + _SLICE])
+    return found
+
+
 def kill_in_slices(users, again=False, slice_size=200):
     """Kills without waiting for the end; lets the loop run between two slices. Not those that end already, unless again."""
     users = list(users)
     asleep = _katydid.sleepers()
+    if len(users) > _SLICE:
+        gc.freeze()  # else each look for garbage would go through these lists
+        gevent.sleep(0)
     for start in range(0, len(users), slice_size):
         greenlets = [user.greenlet for user in users[start:start + slice_size] if again or not user._is_ending]
         awake = _katydid.end_sleepers(greenlets, asleep, gevent.GreenletExit)

@@ -20,7 +20,7 @@ from katydid_boot import library
 from . import _errors, _scenarios, log
 from . import _runner_settings as settings
 from ._feeds import CoreFeed, counts_by_itself
-from ._group import UserGroup, kill_in_slices
+from ._group import UserGroup, kill_in_slices, those
 from ._methods import CountByMethods, counting
 from ._needs import give_host
 from .exception import StopTest
@@ -325,11 +325,11 @@ class Runner:
         if logger.isEnabledFor(logging.DEBUG):
             for user in chosen:
                 logger.debug("Stopping %s", getattr(user.greenlet, "name", user.greenlet))
-        if any(user._state is None for user in chosen):
+        if those(chosen, lambda user: user._state is None):
             gevent.sleep(0)  # those started a moment ago begin: an on_stop for every user
-        me = gevent.getcurrent()
-        caller = [user for user in chosen if user.greenlet is me]
-        others = [user for user in chosen if user.greenlet is not me]
+        me = self._calling_user()
+        caller = [user for user in chosen if user is me]
+        others = [user for user in chosen if user is not me]
         try:
             timeout = float(self.environment.stop_timeout or 0)
         except (TypeError, ValueError):  # code may have set anything
@@ -370,18 +370,22 @@ class Runner:
 
     def _kill(self, users, again=False):
         """Again: those in on_stop as well, whose time is over."""
-        # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
-        left = [user for user in users if not user.greenlet.ready()]
-        chosen = [user for user in left if not user._has_ended_test]  # which is perhaps in on_stop
+        left = self._alive(users)
+        chosen = those(left, lambda user: not user._has_ended_test)  # which is perhaps in on_stop
         while left:
             kill_in_slices(chosen, again)
             gevent.sleep(0)  # who links to them hears of it
-            left = [user for user in left if not user.greenlet.ready()]
+            left = self._alive(left)
             gevent.joinall([user.greenlet for user in left], timeout=_LAST_WAIT_S)  # which takes a switch for each that it is given
-            chosen = left = [user for user in left if not user.greenlet.ready()]
+            chosen = left = self._alive(left)
             again = True
             if left:
                 logger.warning("%d users hang in on_stop: killing them again", len(left))
+
+    @staticmethod
+    def _alive(users):
+        # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
+        return those(users, lambda user: not user._greenlet.ready())
 
     def _apply(self, user_classes_count):
         """Starts and stops users until each class has exactly so many. Starts come first:
