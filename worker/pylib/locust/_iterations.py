@@ -84,7 +84,7 @@ def _limit_of(user, is_users_own, is_set):
     state, user._state = user._state, "waiting"
     if pacer is not None:
         if limit is not None:
-            limit.wait()
+            limit.wait(user)
         pacer.take()
     if limit is not None:
         limit.take(user)

@@ -86,7 +86,7 @@ class Ration:
         if self._each and user.__dict__.get("_begun", 0) >= self._most_of(user):
             raise StopUser()
         while self._started >= self._granted:
-            self._wait(user)
+            self.wait(user)
             if self._started < self._granted:
                 break
             self._want()
@@ -100,7 +100,7 @@ class Ration:
         if not self._is_all and (self._granted - self._started) * 2 <= self._per_s * _AHEAD_S:
             self._want()
 
-    def _wait(self, user):
+    def wait(self, user):
         """None is left: the user ends; where all users share them it waits, as it may have to do those of a worker that quits."""
         while self.is_used_up():
             if self._is_ended or not self._scenario.is_of_all:
