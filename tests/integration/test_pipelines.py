@@ -265,7 +265,9 @@ def of_github(tmp_path):
     steps = job["steps"]
     upload = next(step for step in steps if step.get("uses", "").startswith("actions/upload-artifact@"))
     assert upload["if"] == "always()", "a job that failed has its files too"
-    return [step["run"] for step in steps if "run" in step], upload["with"]["path"].split()
+    comes, *runs = [step["run"] for step in steps if "run" in step]
+    assert "pip install" in comes
+    return runs, upload["with"]["path"].split()
 
 
 def of_gitlab(tmp_path):

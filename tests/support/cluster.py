@@ -93,6 +93,8 @@ class Cluster:
             self.boss = stack.enter_context(self.master())
             for n in range(self.count):
                 self.workers.append(stack.enter_context(self.worker(n)))
+                if self.link and n == 0:
+                    self.boss.wait_line("reported as ready")  # the link knows it as the first
             self.stack = stack.pop_all()
         return self
 
