@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
+#define RETRY_MS 10
 #define SCHEMA 1 /* user_version */
 
 #define HISTORY_TAG 0x68697374u /* "hist" */
@@ -112,6 +113,18 @@ static int run_sql(const struct history *h, const char *sql)
     return sqlite3_exec(h->db, sql, NULL, NULL, NULL);
 }
 
+/* SQLite's own patience does not hold for this: two who make a new file at once would wait for each
+ * other, so the second is told at once. */
+static int use_write_ahead_log(const struct history *h)
+{
+    for (int waited_ms = 0;; waited_ms += RETRY_MS) {
+        const int rc = run_sql(h, "PRAGMA journal_mode=WAL");
+        if ((rc & 0xff) != SQLITE_BUSY || waited_ms >= BUSY_MS)
+            return rc;
+        sqlite3_sleep(RETRY_MS);
+    }
+}
+
 static int user_version(const struct history *h)
 {
     sqlite3_stmt *s = NULL;
@@ -135,7 +148,7 @@ static int prepare(const struct history *h, bool may_write, char **why)
     }
     if (version == SCHEMA || !may_write)
         return 0;
-    if (!is_of_network(h->folder) && run_sql(h, "PRAGMA journal_mode=WAL") != SQLITE_OK)
+    if (!is_of_network(h->folder) && use_write_ahead_log(h) != SQLITE_OK)
         return fail(h, why);
     if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK || run_sql(h, TABLES) != SQLITE_OK ||
         run_sql(h, "PRAGMA user_version=1") != SQLITE_OK || run_sql(h, "COMMIT") != SQLITE_OK)
