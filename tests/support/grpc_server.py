@@ -34,12 +34,9 @@ def counted(name, function):
     return call
 
 
-def is_cancelled(name, context):
-    if context.is_active():
-        return False
+def note_cancelled(name):
     with lock:
         cancelled[name] += 1
-    return True
 
 
 def echo(request, context):
@@ -50,7 +47,10 @@ def echo(request, context):
 
 def wait(request, context):
     end = time.monotonic() + float(request)
-    while time.monotonic() < end and not is_cancelled("Wait", context):
+    while time.monotonic() < end:
+        if not context.is_active():
+            note_cancelled("Wait")
+            break
         time.sleep(0.005)
     return b"waited"
 
@@ -75,12 +75,18 @@ def rich(request, context):
 
 def many(request, context):
     count, pause, *how = *request.decode().split(), "0"
-    for i in range(int(count)):
-        if i:
-            time.sleep(float(pause))
-        if is_cancelled("Many", context):
-            return
-        yield b"%d" % i
+    is_over = False
+    try:
+        for i in range(int(count)):
+            if i:
+                time.sleep(float(pause))
+            if not context.is_active():
+                return
+            yield b"%d" % i  # where grpcio itself sees that the call is over, it asks for no more
+        is_over = True
+    finally:
+        if not is_over:
+            note_cancelled("Many")
     if how[:1] == ["fail"]:
         context.abort(grpc.StatusCode.DATA_LOSS, "no more")
 
