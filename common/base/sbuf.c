@@ -65,7 +65,9 @@ void sbuf_adds(struct sbuf *b, const char *text)
 
 void sbuf_addc(struct sbuf *b, char c)
 {
-    sbuf_add(b, &c, 1);
+    sbuf_reserve(b, 1);
+    b->data[b->len++] = c;
+    b->data[b->len] = 0;
 }
 
 void sbuf_addv(struct sbuf *b, const char *format, va_list args)

@@ -12,7 +12,7 @@
 
 #include "common/base/hex.h"
 
-#include <stdlib.h>
+#include <endian.h>
 #include <string.h>
 
 enum { MAX_DEPTH = 64, NAME_SLOTS = 1024, MAX_NAME = 32, MAX_NUMBER = 40 };
@@ -106,11 +106,40 @@ static bool read_escape(struct reader *r, struct sbuf *out)
     return true;
 }
 
+static bool is_plain_ascii(unsigned char c)
+{
+    return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Of eight bytes in memory order the high bits of those that are not plain ASCII, right up to the
+ * first one: a subtraction that borrows sets its byte's, and perhaps those behind it. */
+static uint64_t find_other(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t borrowed =
+        (bytes - ones * ' ') | ((bytes ^ ones * '"') - ones) | ((bytes ^ ones * '\\') - ones);
+    return (borrowed | bytes) & ones * 0x80;
+}
+
+static const char *ascii_end(const char *at, const char *end)
+{
+    uint64_t bytes;
+    for (; (size_t)(end - at) >= sizeof bytes; at += sizeof bytes) {
+        memcpy(&bytes, at, sizeof bytes);
+        const uint64_t other = find_other(le64toh(bytes));
+        if (other)
+            return at + (__builtin_ctzll(other) >> 3);
+    }
+    while (at < end && is_plain_ascii((unsigned char)*at))
+        at++;
+    return at;
+}
+
 /* The end of the bytes that stand for themselves. */
 static const char *plain_end(const struct reader *r)
 {
-    const char *at = r->at;
-    while (at < r->end && *at != '"' && *at != '\\' && (unsigned char)*at >= ' ')
+    const char *at = ascii_end(r->at, r->end);
+    while (at < r->end && ((unsigned char)*at >= 0x80 || is_plain_ascii((unsigned char)*at)))
         at++;
     return at;
 }
@@ -134,12 +163,27 @@ static PyObject *read_escaped(struct reader *r)
     return string;
 }
 
+static PyObject *ascii_text(const char *bytes, Py_ssize_t len)
+{
+    if (len < 2) /* those are shared objects of the interpreter */
+        return PyUnicode_DecodeUTF8(bytes, len, NULL);
+    PyObject *string = PyUnicode_New(len, 0x7F);
+    if (string)
+        memcpy(PyUnicode_1BYTE_DATA(string), bytes, (size_t)len);
+    return string;
+}
+
 static PyObject *read_string(struct reader *r)
 {
-    const char *stop = plain_end(r);
+    const char *start = r->at, *stop = ascii_end(start, r->end);
+    if (stop < r->end && *stop == '"') {
+        r->at = stop + 1;
+        return ascii_text(start, stop - start);
+    }
+    stop = plain_end(r);
     if (stop == r->end || *stop != '"')
         return read_escaped(r);
-    PyObject *string = PyUnicode_DecodeUTF8(r->at, stop - r->at, NULL);
+    PyObject *string = PyUnicode_DecodeUTF8(start, stop - start, NULL);
     r->at = stop + 1;
     return string;
 }
@@ -177,16 +221,26 @@ static bool skip_digits(struct reader *r)
     return r->at > start;
 }
 
+static PyObject *make_integer(const char *start, size_t len)
+{
+    const bool is_negative = *start == '-';
+    long long number = 0;
+    for (size_t i = is_negative; i < len; i++)
+        number = number * 10 + (start[i] - '0');
+    return PyLong_FromLongLong(is_negative ? -number : number);
+}
+
 static PyObject *make_number(const char *start, size_t len, bool is_float)
 {
     char text[MAX_NUMBER + 1];
+    if (!is_float && len < 18)
+        return make_integer(start, len);
     if (len > MAX_NUMBER)
         return NULL;
     memcpy(text, start, len);
     text[len] = 0;
     if (!is_float)
-        return len < 18 ? PyLong_FromLongLong(strtoll(text, NULL, 10))
-                        : PyLong_FromString(text, NULL, 10);
+        return PyLong_FromString(text, NULL, 10);
     const double number = PyOS_string_to_double(text, NULL, NULL);
     return PyErr_Occurred() ? NULL : PyFloat_FromDouble(number);
 }
