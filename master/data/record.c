@@ -19,6 +19,7 @@
 #define CLOSE_AFTER_STOCK_S 5.0
 #define LOGGER "locust.runners" /* Locust's, for what reads the log */
 #define TROUBLE_TOLD_EVERY_S 10
+#define NAMES_KEPT_S 60 /* of a worker that is not there: what it has under way may come yet */
 
 /* What to add to the report's times, and in *to the end of what it covers: all by our clock. */
 static int64_t clock_shift(struct worker *w, const struct message_stats *s, double now, double *to)
@@ -451,6 +452,18 @@ void record_close_told(struct record *r, double now)
     series_store_close(r->series, (int64_t)until);
 }
 
+/* Of workers that come and go each leaves the numbers of its rows, whose memory is that of all
+ * names. One that reports after all is asked again. */
+static void forget_names(struct record *r, double now)
+{
+    for (size_t i = 0; i < r->roster->count; i++) {
+        const struct worker *w = r->roster->workers[i];
+        if (w->has_joined && !worker_is_active(w) && w->state != WORKER_STOPPING &&
+            w->last_report_at + NAMES_KEPT_S < now)
+            row_names_forget(&r->row_names, w->index + 1);
+    }
+}
+
 void record_second(struct record *r, struct run_clock now, double late_s)
 {
     if (run_is_on(r->run))
@@ -460,6 +473,7 @@ void record_second(struct record *r, struct run_clock now, double late_s)
     timeline_close(r->timeline, now.unix_time - close_after);
     series_store_close(r->series, (int64_t)floor(now.unix_time - close_after));
     timeline_work(r->timeline, false);
+    forget_names(r, now.unix_time);
     tell_trouble(r, now.mono);
 }
 

@@ -18,5 +18,7 @@ struct row_names {
     size_t count;
 };
 
+/* That node is gone, or away for long. */
+void row_names_forget(struct row_names *r, size_t slot);
 struct row_names_slot *row_names_of(struct row_names *r, size_t slot, const char *epoch);
 void row_names_clear(struct row_names *r); /* and releases everything */

@@ -293,6 +293,33 @@ static void names_that_are_missing_are_asked_for_and_nothing_is_lost(void **unus
     free_bench(b);
 }
 
+static void of_a_worker_that_is_gone_no_names_are_kept_for_long(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes[2] = {{0}};
+    begin(b);
+    struct message msg = numbered(b, 1, 5, true, bytes);
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    b->now += 61;
+    msg = numbered(b, 2, 5, false, bytes);
+    record_second(&b->record, at(b), 0); /* it is silent, and there */
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
+    b->ours->state = WORKER_MISSING;
+    b->now -= 31;
+    record_second(&b->record, at(b), 0);
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
+    b->now += 31;
+    record_second(&b->record, at(b), 0);
+    assert_true(record_needs_names(&b->record, b->ours, &msg.stats));
+    msg = numbered(b, 2, 5, true, bytes); /* it is back */
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    assert_int_equal(counted(b), 10);
+    sbuf_fini(&bytes[0]);
+    sbuf_fini(&bytes[1]);
+    free_bench(b);
+}
+
 static void a_host_that_was_asked_may_answer_late(void **unused)
 {
     (void)unused;
@@ -450,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_report_of_another_run_does_not_count),
         cmocka_unit_test(a_stock_report_belongs_to_the_run_that_is_on),
         cmocka_unit_test(a_malformed_report_changes_nothing),
+        cmocka_unit_test(of_a_worker_that_is_gone_no_names_are_kept_for_long),
         cmocka_unit_test(names_that_are_missing_are_asked_for_and_nothing_is_lost),
         cmocka_unit_test(a_host_that_was_asked_may_answer_late),
         cmocka_unit_test(the_host_counts_once_per_number_of_its_process),
