@@ -15,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct lines { /* a ring */
-    char *line[NODE_LOGS_LINES];
-    double
-        mono[NODE_LOGS_LINES]; /* when it was written; the time in the line is the wall clock's */
-    size_t first, count;
+struct lines { /* a ring, once there are NODE_LOGS_LINES; until then as large as what is in it */
+    struct written {
+        char *line;
+        double mono; /* when it was written; the time in the line is the wall clock's */
+    } * list;
+    size_t first, count, cap;
 };
 
 struct writer {
@@ -42,27 +43,29 @@ static void lines_add(struct lines *l, double mono, const char *text, size_t len
 {
     size_t at = (l->first + l->count) % NODE_LOGS_LINES;
     if (l->count == NODE_LOGS_LINES) {
-        free(l->line[at]);
+        free(l->list[at].line);
         l->first = (l->first + 1) % NODE_LOGS_LINES;
         l->count--;
+    } else if (l->count == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 8;
+        l->list = mem_realloc(l->list, l->cap * sizeof *l->list);
     }
-    len = len < NODE_LOGS_LINE_MAX ? len : NODE_LOGS_LINE_MAX;
-    l->line[at] = mem_zalloc(len + 1);
-    memcpy(l->line[at], text, len);
-    l->mono[at] = mono;
+    l->list[at] =
+        (struct written){mem_dup(text, len < NODE_LOGS_LINE_MAX ? len : NODE_LOGS_LINE_MAX), mono};
     l->count++;
 }
 
 static void lines_fini(struct lines *l)
 {
     for (size_t i = 0; i < l->count; i++)
-        free(l->line[(l->first + i) % NODE_LOGS_LINES]);
+        free(l->list[(l->first + i) % NODE_LOGS_LINES].line);
+    free(l->list);
     memset(l, 0, sizeof *l);
 }
 
 static const char *lines_get(const struct lines *l, size_t i)
 {
-    return l->line[(l->first + i) % NODE_LOGS_LINES];
+    return l->list[(l->first + i) % NODE_LOGS_LINES].line;
 }
 
 struct node_logs *node_logs_new(struct logs *logs)
@@ -174,7 +177,7 @@ int node_logs_take(struct node_logs *b, const char *node, const struct slice *da
 
 static double lines_mono(const struct lines *l, size_t i)
 {
-    return l->mono[(l->first + i) % NODE_LOGS_LINES];
+    return l->list[(l->first + i) % NODE_LOGS_LINES].mono;
 }
 
 static void write_merged(struct json_out *j, const struct lines *a, const struct lines *b)

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,10 +55,56 @@ static void the_lines_of_the_host_stand_among_the_masters(void **unused)
     node_logs_free(b);
 }
 
+static size_t allocated(void)
+{
+#ifdef __GLIBC__
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+/* Of workers that come and go each leaves its last lines, not room for all that it could have. */
+static void a_node_that_logs_little_costs_little(void **unused)
+{
+    (void)unused;
+    enum { NODES = 500, BYTES_EACH = 1024 };
+    struct node_logs *b = node_logs_new(NULL);
+    const size_t before = allocated();
+    for (int i = 0; i < NODES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "w%d", i);
+        take(b, name, "{\"logs\": [\"one\", \"two\"]}");
+    }
+    assert_true(allocated() < before + NODES * BYTES_EACH);
+    node_logs_free(b);
+}
+
+static void the_newest_lines_of_a_node_stay(void **unused)
+{
+    (void)unused;
+    struct node_logs *b = node_logs_new(NULL);
+    struct sbuf json = {0}, out = {0};
+    sbuf_adds(&json, "{\"logs\": [\"line 0\"");
+    for (int i = 1; i < NODE_LOGS_LINES + 3; i++)
+        sbuf_addf(&json, ", \"line %d\"", i);
+    sbuf_adds(&json, "]}");
+    take(b, "w", json.data);
+    node_logs_write(b, "host", &out);
+    assert_null(strstr(out.data, "\"line 2\""));
+    const char *third = strstr(out.data, "\"line 3\"");
+    assert_true(third && strstr(third, "\"line 502\""));
+    sbuf_fini(&json);
+    sbuf_fini(&out);
+    node_logs_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_lines_of_the_host_stand_among_the_masters),
+        cmocka_unit_test(a_node_that_logs_little_costs_little),
+        cmocka_unit_test(the_newest_lines_of_a_node_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
