@@ -249,7 +249,9 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         plans_write_progress(m, out);
         break;
     case DOCUMENT_SCRAPE:
-        *c->scrape = (struct scrape){results_snapshot(m), receivers_scrape, &m->receivers};
+        *c->scrape = (struct scrape){
+            .snapshot = results_snapshot(m), .write = receivers_scrape, .arg = &m->receivers};
+        kept_count(&m->record, m->logs, &c->scrape->kept);
         break;
     }
     return (struct command_result){.is_ok = true};

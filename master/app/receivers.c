@@ -228,10 +228,10 @@ int receivers_open(struct master *m)
     return rc ? rc : give_buckets(r, m->o->metrics_buckets);
 }
 
-const char *receivers_scrape(const void *arg, const struct snapshot *s, const char *accept,
-                             struct sbuf *out)
+const char *receivers_scrape(const struct scrape *s, const char *accept, struct sbuf *out)
 {
-    return exposition_write(s, ((const struct receivers *)arg)->scrape, accept, out);
+    const struct receivers *r = s->arg;
+    return exposition_write(s->snapshot, &s->kept, r->scrape, accept, out);
 }
 
 /* The texts are those of the spec, which the output has. */

@@ -8,8 +8,8 @@
 struct master;
 struct options;
 struct sbuf;
+struct scrape;
 struct sink_spec;
-struct snapshot;
 struct told_journals;
 struct worker;
 
@@ -35,7 +35,6 @@ int receivers_add(struct master *m); /* makes outputs of them; 0 or an exit code
 /* A run begins: what its workers are to write is in the nodes. */
 void receivers_begin(struct master *m);
 void receivers_told(struct master *m, const struct worker *w, const struct told_journals *told);
-/* For struct scrape of the bridge; arg: the receivers. Any thread. */
-const char *receivers_scrape(const void *arg, const struct snapshot *s, const char *accept,
-                             struct sbuf *out);
+/* For struct scrape of the bridge, whose arg is the receivers. Any thread. */
+const char *receivers_scrape(const struct scrape *s, const char *accept, struct sbuf *out);
 void receivers_fini(struct master *m);

@@ -33,7 +33,7 @@ struct logs {
     uint32_t tag;
     pthread_mutex_t lock;
     struct line *first, *last;
-    size_t count;
+    size_t count, bytes;
     uint64_t seq, dropped, errors;
     struct source *sources;
     size_t source_count;
@@ -81,6 +81,7 @@ static void forget_oldest(struct logs *l)
         if (l->sources[i].newest == line)
             l->sources[i].newest = NULL;
     detach(l, line);
+    l->bytes -= strlen(line->text);
     line_free(line);
 }
 
@@ -169,6 +170,7 @@ static void add(struct logs *l, double now, const char *source, double at, const
                           .logger = bounded(logger, LOGS_LOGGER_MAX),
                           .text = bounded(text, LOGS_TEXT_MAX),
                           .repeat = 1};
+    l->bytes += strlen(line->text);
     attach(l, line);
     s->newest = line;
 }
@@ -217,6 +219,15 @@ uint64_t logs_errors(struct logs *l)
     uint64_t errors = l->errors;
     pthread_mutex_unlock(&l->lock);
     return errors;
+}
+
+size_t logs_bytes(struct logs *l)
+{
+    HANDLE_IS(l, LOGS_TAG);
+    pthread_mutex_lock(&l->lock);
+    size_t bytes = l->bytes;
+    pthread_mutex_unlock(&l->lock);
+    return bytes;
 }
 
 uint64_t logs_seq(struct logs *l)

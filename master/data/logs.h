@@ -29,6 +29,7 @@ void logs_add_dropped(struct logs *l, uint64_t count); /* before they came here 
 void logs_add_line(struct logs *l, double now, const char *source, const char *line);
 uint64_t
 logs_errors(struct logs *l);       /* how many lines of ERROR and worse came, also those dropped */
+size_t logs_bytes(struct logs *l); /* of their texts */
 uint64_t logs_seq(struct logs *l); /* of the newest line; grows when it repeats */
 
 /* docs/api.md, logs: lines that came or repeated after `since`, the newest ones: at most `limit`,

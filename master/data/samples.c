@@ -50,6 +50,12 @@ struct samples *samples_new(size_t max_bytes)
     return s;
 }
 
+size_t samples_bytes(const struct samples *s)
+{
+    HANDLE_IS(s, SAMPLES_TAG);
+    return s->bytes;
+}
+
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
 static bool is_kind(const void *value, const void *key)

@@ -31,5 +31,6 @@ void samples_write_check(const struct samples *s, const char *check, struct sbuf
 /* All of them: {"left_out": N, "kinds": [[method, name, text or null, […]], …]}, the kind that was
  * fed last first, as many as fit into max_bytes; left_out counts the other kinds. */
 void samples_write_all(const struct samples *s, size_t max_bytes, struct sbuf *out);
+size_t samples_bytes(const struct samples *s); /* of memory */
 size_t samples_count(const struct samples *s, const char *method, const char *name,
                      const char *text);

@@ -125,6 +125,27 @@ void snapshot_forget(struct snapshot_maker *m)
     m->count = 0;
 }
 
+static size_t octave_bytes(const struct hist *h)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < HIST_OCTAVES; i++)
+        bytes += h->octave[i] ? sizeof(struct frozen_octave) : 0;
+    return bytes;
+}
+
+size_t snapshot_shared(const struct snapshot_maker *m)
+{
+    HANDLE_IS(m, SNAPSHOT_MAKER_TAG);
+    size_t bytes = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct frozen_row *r = m->rows[i].frozen;
+        bytes += octave_bytes(&r->hist);
+        for (size_t k = 0; k < TALLY_PARTS; k++)
+            bytes += octave_bytes(&r->part[k]);
+    }
+    return bytes;
+}
+
 void snapshot_maker_free(struct snapshot_maker *m)
 {
     if (!m)

@@ -64,6 +64,8 @@ void snapshot_unref(struct snapshot *s); /* atomic; NULL is fine */
 /* What is kept between snapshots, on the main thread. */
 struct snapshot_maker;
 struct snapshot_maker *snapshot_maker_new(void);
+/* Bytes of the histograms that it keeps for the next one. */
+size_t snapshot_shared(const struct snapshot_maker *m);
 void snapshot_maker_free(struct snapshot_maker *m); /* NULL is fine; its snapshots stay */
 /* The statistics were cleared or written by hand: nothing of what was shared holds. */
 void snapshot_forget(struct snapshot_maker *m);

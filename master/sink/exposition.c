@@ -335,13 +335,15 @@ static enum text_format choose(const char *accept)
     return best;
 }
 
-const char *exposition_write(const struct snapshot *s, const struct sink_spec *spec,
-                             const char *accept, struct sbuf *out)
+const char *exposition_write(const struct snapshot *s, const struct kept *kept,
+                             const struct sink_spec *spec, const char *accept, struct sbuf *out)
 {
     static const char *const types[FORMATS] = {TEXT_TYPE, OPEN_TYPE, PROTO_TYPE};
     const enum text_format form = choose(accept);
     struct families f;
     families_init(&f, s, spec);
+    if (kept)
+        families_add_kept(&f, kept);
     if (form == FORMAT_PROTO)
         write_proto(&f, out);
     else

@@ -347,6 +347,17 @@ void families_init(struct families *f, const struct snapshot *s, const struct si
     }
 }
 
+void families_add_kept(struct families *f, const struct kept *kept)
+{
+    begin(f, "katydid_kept_bytes", FAMILY_GAUGE, "bytes",
+          "Memory of what the master keeps of the run");
+    for (size_t i = 0; i < KEPT_KINDS; i++)
+        add_one(f, "what", kept->of[i].what, (double)kept->of[i].bytes);
+    begin(f, "katydid_kept_limit_bytes", FAMILY_GAUGE, "bytes", "What that may become");
+    for (size_t i = 0; i < KEPT_KINDS; i++)
+        add_one(f, "what", kept->of[i].what, (double)kept->of[i].limit);
+}
+
 /* ---- as k6 has it ------------------------------------------------------------------------ */
 
 /* The next row that k6 counts as one of that kind; row_count: there is none. */

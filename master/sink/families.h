@@ -2,6 +2,7 @@
 #pragma once
 /* families: every number there is of all of a run, as families of points with labels, which is how
  * most formats have it. Pure. Everything borrows from the snapshot, which outlives it. */
+#include "master/data/kept.h"
 #include "master/sink/sink_rows.h"
 
 enum family_type { FAMILY_COUNTER, FAMILY_GAUGE, FAMILY_HISTOGRAM, FAMILY_SUMMARY, FAMILY_INFO };
@@ -50,6 +51,8 @@ struct families {
 void families_init(struct families *f, const struct snapshot *s, const struct sink_spec *spec);
 /* By the names that k6's remote write has, as far as there is the same here: for its dashboards. */
 void families_init_k6(struct families *f, const struct snapshot *s, const struct sink_spec *spec);
+/* What of the run is in memory, as two more families. */
+void families_add_kept(struct families *f, const struct kept *kept);
 void families_fini(struct families *f);
 /* All labels of a point, the common ones too, sorted by key, each key once. How many. */
 size_t families_labels(const struct families *f, const struct point *p,

@@ -70,7 +70,7 @@ static void answer(struct evhttp_request *r, void *arg)
         return;
     }
     const struct evkeyvalq *in = evhttp_request_get_input_headers(r);
-    const char *type = exposition_write(s, p->spec, evhttp_find_header(in, "Accept"), &out);
+    const char *type = exposition_write(s, NULL, p->spec, evhttp_find_header(in, "Accept"), &out);
     snapshot_unref(s);
     evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Type", type);
     if (takes_gzip(evhttp_find_header(in, "Accept-Encoding"))) {

@@ -91,8 +91,7 @@ static int get_scrape(struct request *r)
     const struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
     if (!result.is_ok)
         return reply_error(r->conn, 503, "", result.text);
-    const char *type =
-        scrape.write(scrape.arg, scrape.snapshot, mg_get_header(r->conn, "Accept"), &out);
+    const char *type = scrape.write(&scrape, mg_get_header(r->conn, "Accept"), &out);
     const int status = reply_scraped(r->conn, type, &out);
     snapshot_unref(scrape.snapshot);
     sbuf_fini(&out);

@@ -6,6 +6,7 @@
  * and answers each. Outwards: the newest view. Nothing else is shared.
  */
 #include <stdbool.h>
+#include "master/data/kept.h"
 #include "master/data/view.h"
 
 enum command_kind {
@@ -48,9 +49,9 @@ struct snapshot;
 /* What a scraper gets; whoever asked writes it, on its own thread. */
 struct scrape {
     struct snapshot *snapshot; /* a reference */
+    struct kept kept;          /* by whoever answers */
     /* In the form that it accepts (a header, or NULL); returns the type of that. */
-    const char *(*write)(const void *arg, const struct snapshot *s, const char *accept,
-                         struct sbuf *out);
+    const char *(*write)(const struct scrape *s, const char *accept, struct sbuf *out);
     const void *arg;
 };
 struct command_field {

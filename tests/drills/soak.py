@@ -6,12 +6,15 @@
 1,000 names, errors with ever new texts, two workers that stay and one that comes and goes (it quits, and every fourth time is killed), two
 viewers of the page, every output (those for stores go to receivers of ours that keep nothing). Memory, descriptors and processor share of master,
 its locustfile's process and the two workers are sampled; the last lines are a table of their slopes after the warm-up and "N passed, N failed".
-A slope fails when its interval lies above its bound. PostgreSQL (--out timescale) is left out: a store of others.
+A slope fails when its interval lies above its bound. What the master keeps of a run by design (its timeline, histograms, single requests, metrics,
+log lines) it tells itself on /metrics, with a limit for each: that has to be within the limit, and the rest of its memory has to be flat. All three
+are in the table. PostgreSQL (--out timescale) is left out: a store of others.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -26,15 +29,28 @@ USERS, PER_USER_S = 60, 0.4
 STAYS_S, AWAY_S = 45, 15  # of the worker that comes and goes
 WARM_UP_S, WARM_UP_SHARE = 1200, 0.4  # what a start costs is no leak: the shorter of both
 TIMELINE_MB, BUFFER_MB = 8, 1  # the least there is, so that the limits of what is kept are reached early in the run
-BOUNDS = {"memory MB": 4.0, "descriptors": 1.0, "processor %": 2.0}  # per hour
+BOUNDS = {"memory MB": 4.0, "rest MB": 4.0, "descriptors": 1.0, "processor %": 2.0}  # per hour
+KEPT_EVERY = 6  # samples: a scrape of 1,000 names costs more than they do
+KEPT_LINE = re.compile(r'katydid_kept_(limit_)?bytes\{.*?what="(\w+)".*?\} (\S+)')
+MB = 1 << 20
+
+
+def kept_by(url):
+    """{kind: (bytes, most that they may be)} of what a master says that it keeps."""
+    from harness import get
+    told = {}
+    for is_limit, kind, number in KEPT_LINE.findall(get(f"{url}/metrics").decode()):
+        told.setdefault(kind, {})[bool(is_limit)] = float(number)
+    assert told, "the master does not tell what it keeps"
+    return {kind: (of[False], of[True]) for kind, of in told.items()}
 
 
 class Sampler:
-    """Rows (seconds, {(who, what): value}) of processes that stay."""
+    """Rows (seconds, {(who, what): value}) of processes that stay, and (seconds, what the master keeps)."""
 
-    def __init__(self, pids):
+    def __init__(self, pids, url):
         from processes import processor_s
-        self.pids, self.rows, self.began = pids, [], time.monotonic()
+        self.pids, self.url, self.rows, self.kept, self.began = pids, url, [], [], time.monotonic()
         self.used = {who: (time.monotonic(), processor_s(pid)) for who, pid in pids.items()}
 
     def take(self):
@@ -45,9 +61,18 @@ class Sampler:
             before = self.used[who]
             self.used[who] = (at, used)
             row[who, "memory MB"] = memory_mb(pid)
+            if who == "master":
+                row[who, "kept MB"] = self.keeps() / MB
+                row[who, "rest MB"] = row[who, "memory MB"] - row[who, "kept MB"]
             row[who, "descriptors"] = open_files(pid)
             row[who, "processor %"] = 100 * (used - before[1]) / max(at - before[0], 1e-3)
         self.rows.append((time.monotonic() - self.began, row))
+
+    def keeps(self):
+        """Bytes, as of the latest scrape."""
+        if len(self.rows) % KEPT_EVERY == 0:
+            self.kept.append((time.monotonic() - self.began, kept_by(self.url)))
+        return sum(size for size, _ in self.kept[-1][1].values())
 
 
 class Background:
@@ -144,7 +169,7 @@ def outputs(folder):
 
 
 def soak(hours, folder):
-    """(samples, failures: texts)"""
+    """(the Sampler, failures: texts)"""
     from harness import csv_row, free_port, katydid, target, wait_for, children
     port, web, seconds, lives = free_port(), free_port(), int(hours * 3600), []
     load = ROOT / "tests" / "drills" / "soak_load.py"
@@ -159,7 +184,7 @@ def soak(hours, folder):
         log = Path(folder) / "log"
         wait_for(lambda: boss.popen.poll() is not None or log.exists() and "All users spawned" in log.read_text(), "the users")
         assert boss.popen.poll() is None, boss.describe()
-        sampler = Sampler({"master": boss.pid, "its script": children(boss.pid)[0], "worker 1": one.pid, "worker 2": two.pid})
+        sampler = Sampler({"master": boss.pid, "its script": children(boss.pid)[0], "worker 1": one.pid, "worker 2": two.pid}, url)
         for work, *arguments in ((watch_page, url), (visit_page, url), (come_and_go, worker, lives)):
             back.start(work, *arguments)
         every, until = min(5.0, seconds / 200), time.monotonic() + seconds - 5
@@ -190,7 +215,17 @@ def soak(hours, folder):
           f"the third worker lived {len(lives)} times, was killed {killed} times; losses told: {told}", flush=True)
     if missing < 0 or missing > killed * USERS / 3 / PER_USER_S * 3 or (missing and not told):
         failures.append(f"{missing} requests are missing after {killed} kills, {told} of them told")
-    return sampler.rows, failures
+    failures += [f"the master keeps {size / MB:.1f} MB of {kind}, {limit / MB:.1f} MB at most are right"
+                 for kind, (size, limit) in sampler.kept[-1][1].items() if size > 1.05 * limit]  # a second comes before another goes
+    return sampler, failures
+
+
+def verdict(who, what, slope):
+    """A word for the line, and whether it counts as right, as wrong, or (None) is judged by its parts."""
+    if what == "kept MB" or (who, what) == ("master", "memory MB"):
+        return ("has limits" if what == "kept MB" else "kept + rest"), None
+    is_flat = slope.is_within(BOUNDS[what])
+    return ("flat" if is_flat else "GROWS"), is_flat
 
 
 def table(rows, seconds):
@@ -204,11 +239,21 @@ def table(rows, seconds):
     for who, what in kept[0][1]:
         values = [row[who, what] for _, row in kept]
         slope = slope_of([at for at, _ in kept], values)
-        is_flat = slope.is_within(BOUNDS[what])
-        good, bad = good + is_flat, bad + (not is_flat)
+        word, is_right = verdict(who, what, slope)
+        good, bad = good + (is_right is True), bad + (is_right is False)
+        bound = "-" if is_right is None else f"{BOUNDS[what]:.1f}"
         print(f"{who:<11} {what:<12} {values[0]:8.1f} {slope.mean:8.1f} {values[-1]:8.1f} {slope.per_hour:9.2f} {slope.low:9.2f} {slope.high:9.2f} "
-              f"{BOUNDS[what]:7.1f}  {'flat' if is_flat else 'GROWS'}", flush=True)
+              f"{bound:>7}  {word}", flush=True)
     return good, bad
+
+
+def table_of_kept(kept, seconds):
+    """Of what the master keeps: prints it, each kind and its limit."""
+    begin = min(WARM_UP_S, WARM_UP_SHARE * seconds)
+    first = next(told for at, told in kept if at >= begin)
+    print(f"\n{'kept by the master':<24} {'first MB':>9} {'last MB':>9} {'limit MB':>9}")
+    for kind, (size, limit) in kept[-1][1].items():
+        print(f"{kind:<24} {first[kind][0] / MB:9.1f} {size / MB:9.1f} {limit / MB:9.1f}", flush=True)
 
 
 def main():
@@ -219,11 +264,13 @@ def main():
     given = options.parse_args()
     os.environ["KATYDID_BUILD"] = os.path.abspath(given.build)
     with tempfile.TemporaryDirectory(prefix="katydid-soak-") as folder:
-        rows, failures = soak(given.hours, folder)
+        sampler, failures = soak(given.hours, folder)
+    rows = sampler.rows
     if given.keep:
         lines = [",".join(["seconds", *(f"{who} {what}" for who, what in rows[0][1])])]
         Path(given.keep).write_text("\n".join(lines + [",".join([f"{at:.1f}", *(f"{v:.2f}" for v in row.values())]) for at, row in rows]) + "\n")
     good, bad = table(rows, given.hours * 3600)
+    table_of_kept(sampler.kept, given.hours * 3600)
     for failure in failures:
         print("failed:", failure)
     print(f"{good + (not failures)} passed, {bad + len(failures)} failed")

@@ -75,7 +75,7 @@ static void leave_ours_out(const char *header)
 static void scrape(const char *header)
 {
     struct sbuf out = {0};
-    const char *type = exposition_write(empty, spec, header, &out);
+    const char *type = exposition_write(empty, NULL, spec, header, &out);
     MUST(type && strlen(type) > 9);
     sbuf_fini(&out);
 }

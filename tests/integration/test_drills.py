@@ -16,6 +16,7 @@ from harness import ROOT, locustfile, run_katydid, signal, wait_for
 sys.path.append(str(ROOT / "tests" / "drills"))
 
 import slopes  # noqa: E402
+import soak  # noqa: E402
 
 
 def assert_whole(c):
@@ -175,6 +176,23 @@ def test_a_leak_is_told_from_noise():
     assert walk(0).low < 0 < walk(0).high and walk(0).is_within(0.5)
     assert not walk(12).is_within(4) and walk(12).low < 12 < walk(12).high
     assert walk(-12).is_within(0.5)
+
+
+def soaked(kept_an_hour, rest_an_hour):
+    """(lines that are right, lines that are not) of an hour's soak of a master whose memory grows by so many MB of two sorts."""
+    rows = []
+    for at in range(0, 3600, 5):
+        kept, rest = 20 + kept_an_hour * at / 3600, 50 + rest_an_hour * at / 3600
+        rows.append((at, {("master", "memory MB"): kept + rest, ("master", "kept MB"): kept, ("master", "rest MB"): rest}))
+    return soak.table(rows, 3600)
+
+
+def test_what_a_soak_finds_is_what_grows_beside_what_is_kept(capsys):
+    assert soaked(16, 0) == (1, 0)
+    assert soaked(0, 16) == (0, 1)
+    told = [line.split()[-1] for line in capsys.readouterr().out.splitlines() if line.startswith("master")]
+    assert told == ["rest", "limits", "flat", "rest", "limits", "GROWS"]  # each of the three is shown
+    assert dict((kind, size) for _, kind, size in soak.KEPT_LINE.findall('katydid_kept_bytes{testid="x",what="logs"} 12\nkatydid_requests_total{} 3\n')) == {"logs": "12"}
 
 
 def test_drills_are_all_found_and_have_names_of_their_own():

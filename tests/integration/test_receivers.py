@@ -281,6 +281,15 @@ def test_what_is_not_http_is_in_no_http_reqs(tmp_path):
     assert last["k6_reqs_total", "WS"] == requests["WS"] and abs(last["k6_grpc_req_duration_p95", "grpc"] - 0.012) < 2e-4
 
 
+def kept(exposition):
+    """{what: bytes} of what a master says that it keeps; each is within its limit."""
+    lines = [line for line in exposition.splitlines() if line.startswith("katydid_kept_")]
+    told = {(line.split("{")[0], line.split('what="')[1].split('"')[0]): float(line.split()[-1]) for line in lines}
+    found = {what: size for (family, what), size in told.items() if family == "katydid_kept_bytes"}
+    assert set(found) == {"timeline", "histograms", "samples", "metrics", "logs"} and all(size <= told["katydid_kept_limit_bytes", what] for what, size in found.items()), told
+    return found
+
+
 def test_buckets_are_those_that_were_asked_for(tmp_path):
     port, page = free_port(), free_port()
     with target() as shop, locustfile(USER) as file, receivers.http_receiver() as remote:
@@ -293,6 +302,7 @@ def test_buckets_are_those_that_were_asked_for(tmp_path):
                 return {line.split('le="')[1].split('"')[0] for line in lines if line.startswith("katydid_request_duration_seconds_bucket")}
             assert wait_for(lambda: bounds(f"http://127.0.0.1:{port}/metrics"), "a scrape") == {"0.001", "30", "+Inf"}
             assert wait_for(lambda: bounds(f"http://127.0.0.1:{page}/metrics"), "a scrape of the page") == {"0.5", "2", "60", "+Inf"}
+            wait_for(lambda: kept(get(f"http://127.0.0.1:{page}/metrics").decode())["histograms"], "memory of histograms")
             packed = gzip.decompress(get(f"http://127.0.0.1:{port}/metrics", **{"Accept-Encoding": "gzip"})).decode()
             assert 'le="0.001"' in packed
             wait_for(lambda: remote.pushes, "a push")

@@ -268,7 +268,7 @@ static struct sbuf scrape(const struct stats *s, const char *accept, const char 
     struct snapshot *now = snapshot_of(s, START + 5, 7);
     spec->test_id = "nightly \"1\"\n\\";
     spec->tags = tags;
-    assert_non_null(strstr(exposition_write(now, spec, accept, &out), type));
+    assert_non_null(strstr(exposition_write(now, NULL, spec, accept, &out), type));
     snapshot_unref(now);
     sink_spec_free(spec);
     return out;
