@@ -301,15 +301,15 @@ static void of_a_worker_that_is_gone_no_names_are_kept_for_long(void **unused)
     begin(b);
     struct message msg = numbered(b, 1, 5, true, bytes);
     assert_true(record_report(&b->record, b->ours, &msg, b->now));
-    b->now += 61;
+    b->now += 601;
     msg = numbered(b, 2, 5, false, bytes);
     record_second(&b->record, at(b), 0); /* it is silent, and there */
     assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
     b->ours->state = WORKER_MISSING;
-    b->now -= 31;
+    b->now -= 301;
     record_second(&b->record, at(b), 0);
     assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
-    b->now += 31;
+    b->now += 301;
     record_second(&b->record, at(b), 0);
     assert_true(record_needs_names(&b->record, b->ours, &msg.stats));
     msg = numbered(b, 2, 5, true, bytes); /* it is back */
