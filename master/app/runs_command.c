@@ -185,12 +185,16 @@ static int show(struct job *j)
     json_t *run = history_find_one(j->h, j->a.words[0], &is_several, &j->why);
     if (!run)
         return complain_failed(j->why);
+    json_t *metrics = history_metrics(j->h, json_string_value(json_object_get(run, "id")));
     if (j->a.is_json) {
+        json_object_set(run, "intervals", metrics);
         print_json(run);
     } else {
         history_details(run, &out);
+        history_metrics_table(metrics, &out);
         print(&out);
     }
+    json_decref(metrics);
     json_decref(run);
     return 0;
 }
@@ -280,7 +284,8 @@ static int print_whole(struct job *j, const char *id)
     struct stored *s = history_open_run(j->h, id, &stored_all, &j->why);
     if (!s)
         return complain_failed(j->why);
-    json_t *all = json_pack("{s:O,s:O}", "run", s->meta, "totals", s->totals);
+    json_t *all = json_pack("{s:O,s:O,s:o}", "run", s->meta, "totals", s->totals, "intervals",
+                            history_metrics(j->h, id));
     json_t *kept = kept_of(j, id);
     json_object_update(all, kept);
     print_json(all);

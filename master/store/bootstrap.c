@@ -10,7 +10,7 @@
 
 struct bootstrap {
     uint32_t tag; /* handle.h */
-    size_t blocks, buckets;
+    size_t blocks, buckets, draw_count;
     double block_s;
     double *count, *failed, *sum_us; /* of each block */
     double *mid_us;                  /* of each bucket */
@@ -114,7 +114,7 @@ static uint64_t next(uint64_t *state) /* splitmix64 */
 
 static void draw(struct bootstrap *b, uint64_t seed)
 {
-    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++)
+    for (size_t r = 0; r < b->draw_count; r++)
         for (size_t i = 0; i < b->blocks; i++)
             b->draws[r * b->blocks + next(&seed) % b->blocks]++;
 }
@@ -144,7 +144,7 @@ static void fill(struct bootstrap *b, const struct tally *bins, size_t per_block
 }
 
 struct bootstrap *bootstrap_new(const struct tally *bins, size_t count, double bin_s,
-                                size_t per_block, uint64_t seed)
+                                size_t per_block, size_t draws, uint64_t seed)
 {
     struct bootstrap *b = mem_zalloc(sizeof *b);
     HANDLE_MADE(b, BOOTSTRAP_TAG);
@@ -154,7 +154,8 @@ struct bootstrap *bootstrap_new(const struct tally *bins, size_t count, double b
     b->failed = mem_zalloc((b->blocks + 1) * sizeof *b->failed);
     b->sum_us = mem_zalloc((b->blocks + 1) * sizeof *b->sum_us);
     b->in_hist = mem_zalloc((b->blocks + 1) * sizeof *b->in_hist);
-    b->draws = mem_zalloc(b->blocks * BOOTSTRAP_DRAWS + 1);
+    b->draw_count = draws;
+    b->draws = mem_zalloc(b->blocks * draws + 1);
     fill(b, bins, per_block);
     if (b->blocks)
         draw(b, seed);
@@ -191,6 +192,12 @@ static double weighed(const double *of, const uint8_t *w, size_t blocks)
     for (size_t i = 0; i < blocks; i++)
         sum += w ? of[i] * w[i] : of[i];
     return sum;
+}
+
+double bootstrap_requests(const struct bootstrap *b)
+{
+    HANDLE_IS(b, BOOTSTRAP_TAG);
+    return weighed(b->count, NULL, b->blocks);
 }
 
 static double weighed_counts(const uint32_t *of, const uint8_t *w, size_t blocks)
@@ -251,8 +258,8 @@ static const struct {
 /* Of each draw, of logarithms but for shares; NaN: there is none. */
 static double *statistics(const struct bootstrap *b, enum bootstrap_statistic s, double q)
 {
-    double *x = mem_zalloc(BOOTSTRAP_DRAWS * sizeof *x);
-    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++) {
+    double *x = mem_zalloc((b->draw_count + 1) * sizeof *x);
+    for (size_t r = 0; r < b->draw_count; r++) {
         const double value = STATISTIC[s].of(b, b->draws + r * b->blocks, q);
         x[r] = STATISTIC[s].is_share ? value : value > 0 ? log(value) : NAN;
     }
@@ -260,10 +267,10 @@ static double *statistics(const struct bootstrap *b, enum bootstrap_statistic s,
 }
 
 /* Takes x. Blocks that were drawn vary a little less than blocks do: B / (B - 1) mends that. */
-static double spread(double *x, size_t blocks)
+static double spread(double *x, size_t draws, size_t blocks)
 {
     size_t n = 0;
-    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++)
+    for (size_t r = 0; r < draws; r++)
         if (isfinite(x[r]))
             x[n++] = x[r];
     const double sd = inference_sd(x, n) * sqrt((double)blocks / (double)(blocks - 1));
@@ -275,7 +282,7 @@ static struct figure figure_of(const struct bootstrap *b, enum bootstrap_statist
 {
     struct figure f = {.value = NAN, .n = weighed(b->count, NULL, b->blocks)};
     if (b->blocks >= 2 && isfinite(f.value = STATISTIC[s].of(b, NULL, q)))
-        f.se = spread(statistics(b, s, q), b->blocks);
+        f.se = spread(statistics(b, s, q), b->draw_count, b->blocks);
     return f;
 }
 
@@ -284,13 +291,13 @@ double bootstrap_pair_se(const struct bootstrap *a, const struct bootstrap *b,
 {
     HANDLE_IS(a, BOOTSTRAP_TAG);
     HANDLE_IS(b, BOOTSTRAP_TAG);
-    if (a->blocks != b->blocks || a->blocks < 2)
+    if (a->blocks != b->blocks || a->blocks < 2 || a->draw_count != b->draw_count)
         return 0;
     double *x = statistics(a, s, q), *y = statistics(b, s, q);
-    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++)
+    for (size_t r = 0; r < b->draw_count; r++)
         y[r] -= x[r];
     free(x);
-    return spread(y, a->blocks);
+    return spread(y, a->draw_count, a->blocks);
 }
 
 struct figure bootstrap_quantile(const struct bootstrap *b, double q)

@@ -23,11 +23,13 @@ size_t bootstrap_block(const double *means, size_t bins, double bin_s);
 size_t bootstrap_transient(const double *means, size_t bins, double bin_s);
 
 struct bootstrap;
-/* Bins of one row, bin_s seconds each. */
+/* Bins of one row, bin_s seconds each. draws: BOOTSTRAP_DRAWS, or fewer where many rows shall cost
+ * little. */
 struct bootstrap *bootstrap_new(const struct tally *bins, size_t count, double bin_s,
-                                size_t per_block, uint64_t seed);
+                                size_t per_block, size_t draws, uint64_t seed);
 void bootstrap_free(struct bootstrap *b); /* NULL is fine */
 size_t bootstrap_blocks(const struct bootstrap *b);
+double bootstrap_requests(const struct bootstrap *b);                  /* in all blocks */
 struct figure bootstrap_quantile(const struct bootstrap *b, double q); /* ms */
 struct figure bootstrap_mean(const struct bootstrap *b);               /* ms */
 struct figure bootstrap_rate(const struct bootstrap *b);               /* requests per second */
@@ -36,6 +38,6 @@ struct figure bootstrap_failed(const struct bootstrap *b);             /* share 
 enum bootstrap_statistic { BOOTSTRAP_QUANTILE, BOOTSTRAP_MEAN, BOOTSTRAP_RATE, BOOTSTRAP_FAILED };
 /* How uncertain the difference of two runs is (of logarithms; of the shares themselves), with
  * blocks of the same number drawn together: both were made with the same seed and have as many
- * blocks. q: of the quantile. */
+ * blocks and draws. q: of the quantile. */
 double bootstrap_pair_se(const struct bootstrap *a, const struct bootstrap *b,
                          enum bootstrap_statistic s, double q);

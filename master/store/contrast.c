@@ -3,92 +3,15 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/data/number_text.h"
-#include "master/store/bootstrap.h"
 #include "master/store/run_name.h"
-#include "master/store/whole.h"
+#include "master/store/steady.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FALSE_SHARE 0.05
-#define SAMPLES_MIN 1000    /* of a row that is judged */
-#define COARSE_AFTER_S 1200 /* runs that are longer are read in blocks of 10 s */
+#define SAMPLES_MIN 1000 /* of a row that is judged */
 #define LOAD_DIFFERS 0.05
-#define SEED UINT64_C(20240229)
-
-/* The part of a run that counts, as bins of equal length. */
-struct steady {
-    const struct contrast_run *run;
-    const struct timeline_block **bins; /* owned list */
-    size_t count, per_block;
-    double bin_s;
-    uint64_t seed;
-};
-
-/* ---- the steady part ---- */
-
-static void list_bins(struct steady *s, const struct timeline_snap *t)
-{
-    const size_t level =
-        t->until - t->first > COARSE_AFTER_S || t->levels[0].covers_from > t->since;
-    const struct timeline_block *b;
-    s->bin_s = level ? 10 : 1;
-    for (int64_t at = t->since; (b = timeline_snap_after(t, level, at));
-         at = timeline_block_span(b)->start + timeline_block_span(b)->span) {
-        if (s->count % 256 == 0)
-            s->bins = mem_realloc(s->bins, (s->count + 256) * sizeof(void *));
-        s->bins[s->count++] = b;
-    }
-}
-
-/* From where all users are there to where the first of them are stopped. */
-static void cut_ends(struct steady *s)
-{
-    uint32_t most = 0;
-    size_t from = 0, to = s->count;
-    for (size_t i = 0; i < s->count; i++)
-        if (timeline_block_span(s->bins[i])->users > most)
-            most = timeline_block_span(s->bins[i])->users;
-    while (from < to && timeline_block_span(s->bins[from])->users < most)
-        from++;
-    while (to > from && timeline_block_span(s->bins[to - 1])->users < most)
-        to--;
-    from += from < to; /* the second in which the last one came */
-    s->count = to - from;
-    if (s->count) /* else there may be no bins at all */
-        memmove(s->bins, s->bins + from, s->count * sizeof(void *));
-}
-
-static double *mean_of_bins(const struct steady *s)
-{
-    double *means = mem_zalloc((s->count + 1) * sizeof *means);
-    struct tally t;
-    tally_init(&t, NULL, NULL);
-    for (size_t i = 0; i < s->count; i++) {
-        tally_zero(&t);
-        timeline_block_add(s->bins[i], TIMELINE_TOTAL, &t);
-        means[i] = t.hist.count ? (double)t.sum_us / (double)t.hist.count : (i ? means[i - 1] : 0);
-    }
-    tally_fini(&t);
-    return means;
-}
-
-static void find_steady(struct steady *s, const struct contrast_run *run, size_t number)
-{
-    *s = (struct steady){.run = run, .seed = SEED + number};
-    if (!run->timeline)
-        return;
-    list_bins(s, run->timeline);
-    cut_ends(s);
-    double *means = mean_of_bins(s);
-    const size_t cut = bootstrap_transient(means, s->count, s->bin_s);
-    if (cut < s->count) { /* else nothing is cut: it is refused elsewhere */
-        s->count -= cut;
-        memmove(s->bins, s->bins + cut, s->count * sizeof(void *));
-        s->per_block = bootstrap_block(means + cut, s->count, s->bin_s);
-    }
-    free(means);
-}
 
 /* ---- two runs of one seed ---- */
 
@@ -149,78 +72,9 @@ static bool make_pair(struct steady *a, struct steady *b)
 
 /* ---- figures ---- */
 
-static const struct {
-    const char *name;
-    double quantile; /* 0: none */
-} FIGURE[FIGURES] = {{"p50", 0.5},    {"p75", 0.75}, {"p90", 0.9}, {"p95", 0.95},    {"p99", 0.99},
-                     {"p999", 0.999}, {"mean", 0},   {"rps", 0},   {"fail_ratio", 0}};
-
-const char *contrast_figure_name(enum contrast_figure f)
-{
-    return FIGURE[f].name;
-}
-
-enum contrast_figure contrast_figure_of(const char *name)
-{
-    for (enum contrast_figure f = 0; f < FIGURES; f++)
-        if (strcmp(FIGURE[f].name, name) == 0)
-            return f;
-    return FIGURES;
-}
-
 static const struct tally *find_row(const struct stats *s, const char *method, const char *name)
 {
     return *name ? stats_find(s, method, name) : &s->total;
-}
-
-static struct bootstrap *bootstrap_of(const struct steady *s, uint32_t id)
-{
-    struct tally *bins = mem_zalloc((s->count + 1) * sizeof *bins);
-    for (size_t i = 0; i < s->count; i++) {
-        tally_init(&bins[i], NULL, NULL);
-        timeline_block_add(s->bins[i], id, &bins[i]);
-    }
-    struct bootstrap *b = bootstrap_new(bins, s->count, s->bin_s, s->per_block, s->seed);
-    for (size_t i = 0; i < s->count; i++)
-        tally_fini(&bins[i]);
-    free(bins);
-    return b;
-}
-
-/* What is known of a row of a run: blocks, or only what it came to. */
-struct seen {
-    struct bootstrap *blocks;
-    const struct tally *whole;
-    double run_s;
-};
-
-static struct figure figure_of_blocks(const struct bootstrap *b, enum contrast_figure f)
-{
-    if (FIGURE[f].quantile > 0)
-        return bootstrap_quantile(b, FIGURE[f].quantile);
-    return f == FIGURE_MEAN  ? bootstrap_mean(b)
-           : f == FIGURE_RPS ? bootstrap_rate(b)
-                             : bootstrap_failed(b);
-}
-
-static struct figure figure_of(const struct seen *s, enum contrast_figure f)
-{
-    if (s->blocks)
-        return figure_of_blocks(s->blocks, f);
-    if (!s->whole)
-        return (struct figure){.value = NAN};
-    if (FIGURE[f].quantile > 0)
-        return whole_quantile(s->whole, FIGURE[f].quantile);
-    return f == FIGURE_MEAN  ? whole_mean(s->whole)
-           : f == FIGURE_RPS ? whole_rate(s->whole, s->run_s)
-                             : whole_failed(s->whole);
-}
-
-static enum bootstrap_statistic statistic_of(enum contrast_figure f)
-{
-    return FIGURE[f].quantile > 0 ? BOOTSTRAP_QUANTILE
-           : f == FIGURE_MEAN     ? BOOTSTRAP_MEAN
-                                  : BOOTSTRAP_RATE;
 }
 
 /* ---- whether they can be compared ---- */
@@ -280,7 +134,7 @@ static bool refuse_load(const struct contrast_run *a, const struct contrast_run 
 
 static bool is_too_short(const struct steady *s, bool is_forced)
 {
-    const size_t blocks = s->per_block ? s->count / s->per_block : 0;
+    const size_t blocks = steady_blocks(s);
     return blocks < 2 || (blocks < BOOTSTRAP_BLOCKS_MIN && !is_forced);
 }
 
@@ -316,24 +170,23 @@ static double time_share(const struct tally *t, const struct stats *s)
 }
 
 static void add_line(struct making *m, const struct gate_rule *rule, const char *method,
-                     const char *name, const struct seen *before, const struct seen *after)
+                     const char *name, const struct contrast_seen *before,
+                     const struct contrast_seen *after)
 {
     const struct contrast_ask *ask = m->ask;
     struct figure *a = mem_zalloc((ask->before_count + 1) * sizeof *a);
     struct figure *b = mem_zalloc((ask->after_count + 1) * sizeof *b);
     struct between between = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
     for (size_t i = 0; i < ask->before_count; i++)
-        a[i] = figure_of(&before[i], rule->figure);
+        a[i] = contrast_figure_seen(&before[i], rule->figure);
     for (size_t i = 0; i < ask->after_count; i++)
-        b[i] = figure_of(&after[i], rule->figure);
+        b[i] = contrast_figure_seen(&after[i], rule->figure);
     if (rule->margin.is_share) /* of a share nothing can be assumed but what is within the runs */
         between.sd = 0;
     if (ask->between)
         between = ask->between(ask->arg, method, name, rule->figure);
     if (m->c->is_paired && !rule->margin.is_share && before[0].blocks && after[0].blocks)
-        between.paired_se =
-            bootstrap_pair_se(before[0].blocks, after[0].blocks, statistic_of(rule->figure),
-                              FIGURE[rule->figure].quantile);
+        between.paired_se = contrast_figure_pair_se(&before[0], &after[0], rule->figure);
     if (m->c->count % 64 == 0)
         m->c->lines = mem_realloc(m->c->lines, (m->c->count + 64) * sizeof *m->c->lines);
     m->c->lines[m->c->count++] = (struct contrast_line){
@@ -356,21 +209,21 @@ bool contrast_judges(const struct gate_rule *rule, const struct tally *row, cons
            time_share(row, s) >= rule->least_share;
 }
 
-static struct seen *look_at(const struct making *m, const struct steady *s, size_t count,
-                            const char *method, const char *name)
+static struct contrast_seen *look_at(const struct making *m, const struct steady *s, size_t count,
+                                     const char *method, const char *name)
 {
-    struct seen *list = mem_zalloc((count + 1) * sizeof *list);
+    struct contrast_seen *list = mem_zalloc((count + 1) * sizeof *list);
     for (size_t i = 0; i < count; i++) {
         const struct tally *t = find_row(s[i].run->stats, method, name);
         if (t && m->is_whole)
-            list[i] = (struct seen){NULL, t, number_of(s[i].run->meta, "duration")};
+            list[i] = (struct contrast_seen){NULL, t, number_of(s[i].run->meta, "duration")};
         else if (t)
-            list[i].blocks = bootstrap_of(&s[i], t->number);
+            list[i].blocks = steady_bootstrap(&s[i], t->number, BOOTSTRAP_DRAWS);
     }
     return list;
 }
 
-static void forget(struct seen *list, size_t count)
+static void forget(struct contrast_seen *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         bootstrap_free(list[i].blocks);
@@ -383,7 +236,7 @@ static void add_row(struct making *m, const struct tally *row)
     const struct contrast_ask *ask = m->ask;
     const struct stats *newest = ask->after[0].stats;
     const char *method = row ? row->method : "", *name = row ? row->name : "";
-    struct seen *before = NULL, *after = NULL;
+    struct contrast_seen *before = NULL, *after = NULL;
     for (size_t i = 0; i < ask->gate->count; i++) {
         if (!contrast_judges(&ask->gate->rules[i], row, newest))
             continue;
@@ -506,7 +359,7 @@ void contrast_make(struct contrast *c, const struct contrast_ask *ask)
         const bool is_after = i >= ask->before_count;
         const struct contrast_run *run =
             is_after ? &ask->after[i - ask->before_count] : &ask->before[i];
-        find_steady(&all[i], run, i);
+        steady_find(&all[i], run, i, STEADY_TENS);
         if (why.len > 0)
             continue;
         if (refuse_run(&all[i], making.is_whole, ask->is_forced, &why))
@@ -524,7 +377,7 @@ void contrast_make(struct contrast *c, const struct contrast_ask *ask)
     c->refusal = why.len ? sbuf_take(&why) : NULL;
     c->remarks = remarks.len ? sbuf_take(&remarks) : mem_strdup("");
     for (size_t i = 0; i < count; i++)
-        free(all[i].bins);
+        steady_fini(&all[i]);
     free(all);
 }
 

@@ -6,27 +6,11 @@
  * needed to tell. Runs that are not comparable are refused, with the reason. Of many rows and rules
  * at most a twentieth of what is called worse is chance. Pure: what is compared is given. */
 #include "master/data/timeline_levels.h"
-#include "master/store/inference.h"
+#include "master/store/contrast_figure.h"
 #include <jansson.h>
 
 struct stats;
 struct tally;
-
-enum contrast_figure {
-    FIGURE_P50,
-    FIGURE_P75,
-    FIGURE_P90,
-    FIGURE_P95,
-    FIGURE_P99,
-    FIGURE_P999,
-    FIGURE_MEAN,
-    FIGURE_RPS,
-    FIGURE_FAIL_RATIO,
-    FIGURES
-};
-const char *contrast_figure_name(enum contrast_figure f); /* "p95" */
-/* The figure of that name, FIGURES: none. */
-enum contrast_figure contrast_figure_of(const char *name);
 
 struct contrast_run {                     /* borrowed */
     const struct timeline_snap *timeline; /* NULL: only what it came to is known */

@@ -17,7 +17,7 @@
 
 #define BUSY_MS 5000
 #define RETRY_MS 10
-#define SCHEMA 1 /* user_version */
+#define SCHEMA 2 /* user_version: 1 had no run_metric */
 
 #define HISTORY_TAG 0x68697374u /* "hist" */
 
@@ -25,6 +25,7 @@ struct history {
     uint32_t tag; /* handle.h */
     sqlite3 *db;
     char *folder;
+    bool has_metrics; /* false: an older table that may only be read */
 };
 
 /* ---- words about faults ---- */
@@ -106,7 +107,10 @@ static const char TABLES[] =
     "CREATE UNIQUE INDEX IF NOT EXISTS run_pin ON run(pin) WHERE pin IS NOT NULL;"
     "CREATE TABLE IF NOT EXISTS run_row(id TEXT, method TEXT, name TEXT, requests INTEGER,"
     " fail_ratio REAL, rps REAL, mean REAL, p50 REAL, p75 REAL, p90 REAL, p95 REAL, p99 REAL,"
-    " p999 REAL, PRIMARY KEY(id, method, name)) WITHOUT ROWID;";
+    " p999 REAL, PRIMARY KEY(id, method, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS run_metric(id TEXT, method TEXT, name TEXT, metric TEXT,"
+    " value REAL, lo REAL, hi REAL, n INTEGER, blocks INTEGER,"
+    " PRIMARY KEY(id, method, name, metric)) WITHOUT ROWID;";
 
 static int run_sql(const struct history *h, const char *sql)
 {
@@ -136,7 +140,20 @@ static int user_version(const struct history *h)
     return version;
 }
 
-static int prepare(const struct history *h, bool may_write, char **why)
+static int make_tables(const struct history *h, char **why)
+{
+    if (!is_of_network(h->folder) && use_write_ahead_log(h) != SQLITE_OK)
+        return fail(h, why);
+    if (run_sql(h, "BEGIN IMMEDIATE") == SQLITE_OK && run_sql(h, TABLES) == SQLITE_OK &&
+        run_sql(h, "PRAGMA user_version=2") == SQLITE_OK && run_sql(h, "COMMIT") == SQLITE_OK)
+        return 0;
+    const int code = fail(h, why);
+    run_sql(h, "ROLLBACK");
+    return code;
+}
+
+/* A table that is there gets what it lacks also for who only reads, if it can be written. */
+static int prepare(struct history *h, bool may_write, char **why)
 {
     const int version = user_version(h);
     if (version < 0)
@@ -146,13 +163,13 @@ static int prepare(const struct history *h, bool may_write, char **why)
             h->folder);
         return -1;
     }
-    if (version == SCHEMA || !may_write)
-        return 0;
-    if (!is_of_network(h->folder) && use_write_ahead_log(h) != SQLITE_OK)
-        return fail(h, why);
-    if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK || run_sql(h, TABLES) != SQLITE_OK ||
-        run_sql(h, "PRAGMA user_version=1") != SQLITE_OK || run_sql(h, "COMMIT") != SQLITE_OK)
-        return fail(h, why);
+    const bool is_made = version < SCHEMA && (may_write || version > 0);
+    const int code = is_made ? make_tables(h, why) : 0;
+    h->has_metrics = code == 0 && (is_made || version == SCHEMA);
+    if (code == 0 || may_write)
+        return code;
+    free(*why);
+    *why = NULL;
     return 0;
 }
 
@@ -322,24 +339,27 @@ int history_put(struct history *h, const json_t *run, char **why)
     return code;
 }
 
-int history_put_rows(struct history *h, const char *id, const json_t *rows, char **why)
+/* Lines of an array each, as parameters behind the id: the first so many of them texts. */
+static int put_lines(struct history *h, const char *sql, const char *id, const json_t *lines,
+                     size_t texts, char **why)
 {
-    HANDLE_IS(h, HISTORY_TAG);
-    size_t i;
-    const json_t *row;
+    size_t i, k;
+    const json_t *line, *value;
     int code = 0;
     if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK)
         return fail(h, why);
-    sqlite3_stmt *s = statement(
-        h, "INSERT OR REPLACE INTO run_row VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)", "s",
-        id);
-    json_array_foreach(rows, i, row)
+    sqlite3_stmt *s = statement(h, sql, "s", id);
+    json_array_foreach(lines, i, line)
     {
-        for (int k = 0; s && k < 2; k++)
-            sqlite3_bind_text(s, 2 + k, json_string_value(json_array_get(row, (size_t)k)), -1,
-                              SQLITE_TRANSIENT);
-        for (int k = 2; s && k < 12; k++)
-            sqlite3_bind_double(s, 2 + k, json_number_value(json_array_get(row, (size_t)k)));
+        json_array_foreach(line, k, value)
+        {
+            if (s && k < texts)
+                sqlite3_bind_text(s, 2 + (int)k, json_string_value(value), -1, SQLITE_TRANSIENT);
+            else if (s && !json_is_null(value))
+                sqlite3_bind_double(s, 2 + (int)k, json_number_value(value));
+            else if (s)
+                sqlite3_bind_null(s, 2 + (int)k);
+        }
         if (!s || sqlite3_step(s) != SQLITE_DONE || sqlite3_reset(s) != SQLITE_OK) {
             code = fail(h, why);
             break;
@@ -347,6 +367,21 @@ int history_put_rows(struct history *h, const char *id, const json_t *rows, char
     }
     sqlite3_finalize(s);
     return finish(h, code, why);
+}
+
+int history_put_rows(struct history *h, const char *id, const json_t *rows, char **why)
+{
+    HANDLE_IS(h, HISTORY_TAG);
+    return put_lines(
+        h, "INSERT OR REPLACE INTO run_row VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)", id,
+        rows, 2, why);
+}
+
+int history_put_metrics(struct history *h, const char *id, const json_t *metrics, char **why)
+{
+    HANDLE_IS(h, HISTORY_TAG);
+    return put_lines(h, "INSERT OR REPLACE INTO run_metric VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", id,
+                     metrics, 3, why);
 }
 
 /* Its column, for a statement; NULL: there is none. */
@@ -377,6 +412,20 @@ double history_row_figure(struct history *h, const char *id, const char *method,
     return value;
 }
 
+/* Of `m`, a line of run_metric, without its names. */
+#define METRIC "'value',m.value,'low',m.lo,'high',m.hi,'n',m.n,'blocks',m.blocks"
+
+json_t *history_metrics(struct history *h, const char *id)
+{
+    HANDLE_IS(h, HISTORY_TAG);
+    return collect(statement(h,
+                             "SELECT json_object('method',m.method,'name',m.name,"
+                             "'metric',m.metric," METRIC ") FROM run_metric m WHERE m.id=?"
+                             " ORDER BY m.name<>'', m.method, m.name",
+                             "s", id),
+                   true);
+}
+
 json_t *history_trend(struct history *h, const char *profile, const char *locustfile,
                       const char *method, const char *name, const char *figure)
 {
@@ -384,16 +433,27 @@ json_t *history_trend(struct history *h, const char *profile, const char *locust
     struct sbuf sql = {0};
     if (!column)
         return NULL;
+    sbuf_adds(&sql, "SELECT json_object('id',r.id,'started',r.started,'is_good',"
+                    "json(CASE WHEN r.valid AND r.state='done' THEN 'true' ELSE 'false' END),"
+                    "'commit',coalesce(json_extract(r.run,'$.git.commit'),''),"
+                    "'note',coalesce(json_extract(r.run,'$.note'),''),'pin',coalesce(r.pin,''),");
+    if (h->has_metrics)
+        sbuf_adds(&sql, "'steady',json(CASE WHEN m.value IS NULL THEN 'null'"
+                        " ELSE json_object(" METRIC ") END),");
     sbuf_addf(&sql,
-              "SELECT json_object('id',r.id,'started',r.started,'is_good',"
-              "json(CASE WHEN r.valid AND r.state='done' THEN 'true' ELSE 'false' END),"
-              "'commit',coalesce(json_extract(r.run,'$.git.commit'),''),"
-              "'note',coalesce(json_extract(r.run,'$.note'),''),'pin',coalesce(r.pin,''),"
               "'value',x.%s) FROM run r LEFT JOIN run_row x ON x.id=r.id AND x.method=?1"
-              " AND x.name=?2 WHERE r.state<>'running' AND (?3 IS NULL OR r.profile=?3)"
+              " AND x.name=?2 ",
+              column);
+    if (h->has_metrics)
+        sbuf_addf(&sql,
+                  "LEFT JOIN run_metric m ON m.id=r.id AND m.method=?1 AND m.name=?2"
+                  " AND m.metric='%s' ",
+                  column);
+    sbuf_addf(&sql,
+              "WHERE r.state<>'running' AND (?3 IS NULL OR r.profile=?3)"
               " AND (?4 IS NULL OR json_extract(r.run,'$.locustfile')=?4)"
               " ORDER BY r.started DESC, r.id DESC LIMIT %d",
-              column, HISTORY_TREND_MOST);
+              HISTORY_TREND_MOST);
     json_t *newest =
         collect(statement(h, sql.data, "ssss", method, name, profile, locustfile), true);
     json_t *list = json_array();
@@ -519,7 +579,9 @@ int history_tag(struct history *h, const char *id, const char *key, const char *
 static int forget(struct history *h, const char *id, char **why)
 {
     char *path = history_path(h, id);
-    if (done(h, statement(h, "DELETE FROM run_row WHERE id=?", "s", id), why) != 0 ||
+    if ((h->has_metrics &&
+         done(h, statement(h, "DELETE FROM run_metric WHERE id=?", "s", id), why) != 0) ||
+        done(h, statement(h, "DELETE FROM run_row WHERE id=?", "s", id), why) != 0 ||
         done(h, statement(h, "DELETE FROM run WHERE id=?", "s", id), why) != 0) {
         free(path);
         return -1;
@@ -594,6 +656,16 @@ json_t *history_orphans(struct history *h)
         free(path);
     }
     return list;
+}
+
+json_t *history_bare(struct history *h)
+{
+    HANDLE_IS(h, HISTORY_TAG);
+    return collect(statement(h,
+                             "SELECT id FROM run r WHERE state<>'running' AND NOT EXISTS"
+                             "(SELECT 1 FROM run_metric m WHERE m.id=r.id)",
+                             ""),
+                   false);
 }
 
 json_t *history_strangers(struct history *h)

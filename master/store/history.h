@@ -31,6 +31,11 @@ int history_put(struct history *h, const json_t *run, char **why);
 /* Figures of each row for trends and comparisons: [[method, name, requests, fail_ratio, rps, mean,
  * p50, p75, p90, p95, p99, p999]…], of the total first. */
 int history_put_rows(struct history *h, const char *id, const json_t *rows, char **why);
+/* Figures with their intervals: of run_metric_table. */
+int history_put_metrics(struct history *h, const char *id, const json_t *metrics, char **why);
+/* The same: [{"method", "name", "metric", "value", "low", "high", "n", "blocks"}…], the total
+ * first; none of a run that an older Katydid stored. */
+json_t *history_metrics(struct history *h, const char *id);
 json_t *history_get(struct history *h, const char *id); /* NULL: there is none */
 
 /* A figure of a row of a run, by its column ("p95"); name "": of the total. NaN: there is none. */
@@ -68,8 +73,9 @@ int history_tag(struct history *h, const char *id, const char *key, const char *
 int history_remove(struct history *h, const char *id, char **why); /* not one that is pinned */
 
 /* A figure of a row over the runs that are over, the oldest first: [{"id", "started", "is_good" (it
- * is valid and was not interrupted), "commit", "note", "pin", "value"}…]; value null: it has none.
- * profile, locustfile NULL: any. NULL: there is no such figure. */
+ * is valid and was not interrupted), "commit", "note", "pin", "value", "steady" (with its
+ * interval: as in history_metrics, without names; or null)}…]; value null: it has none. profile,
+ * locustfile NULL: any. NULL: there is no such figure. */
 #define HISTORY_TREND_MOST 500 /* runs, the newest */
 json_t *history_trend(struct history *h, const char *profile, const char *locustfile,
                       const char *method, const char *name, const char *figure);
@@ -85,3 +91,5 @@ int history_prune(struct history *h, const struct history_keep *keep, double now
 json_t *history_orphans(struct history *h);
 /* Ids of files that the table does not have; likewise. */
 json_t *history_strangers(struct history *h);
+/* Ids of runs that are over and have no figures with intervals; likewise. */
+json_t *history_bare(struct history *h);

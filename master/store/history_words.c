@@ -4,6 +4,7 @@
 #include "master/data/number_text.h"
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
+#include "master/store/run_metric.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -42,6 +43,31 @@ static int fail(char **why, const char *path, const char *what)
 
 /* ---- mending ---- */
 
+/* Figures with their intervals, from the seconds that its file has. */
+static int put_metrics(struct history *h, const char *id, const struct stored *s,
+                       const json_t *rows, char **why)
+{
+    const struct contrast_run run = {s->timeline, &s->stats, s->meta};
+    json_t *metrics = run_metric_table(&run, rows);
+    const int rc = history_put_metrics(h, id, metrics, why);
+    json_decref(metrics);
+    return rc;
+}
+
+/* Of a run that an older Katydid stored. */
+static bool fill_in(struct history *h, const char *id)
+{
+    char *why = NULL;
+    struct stored *s = history_open_run(h, id, &stored_all, &why);
+    json_t *rows = NULL, *unused = s ? stored_mend(s, &rows) : NULL;
+    const bool is_in = s && put_metrics(h, id, s, rows, &why) == 0;
+    json_decref(unused);
+    json_decref(rows);
+    stored_close(s);
+    free(why);
+    return is_in;
+}
+
 static bool take_in(struct history *h, const char *id)
 {
     char *path = history_path(h, id), *why = NULL;
@@ -54,8 +80,9 @@ static bool take_in(struct history *h, const char *id)
         json_decref(unused);
         meta = json_incref(s->meta);
     }
-    const bool is_in =
-        meta && history_put(h, meta, &why) == 0 && history_put_rows(h, id, rows, &why) == 0;
+    const bool is_in = meta && history_put(h, meta, &why) == 0 &&
+                       history_put_rows(h, id, rows, &why) == 0 &&
+                       put_metrics(h, id, s, rows, &why) == 0;
     json_decref(meta);
     json_decref(rows);
     stored_close(s);
@@ -75,6 +102,9 @@ int history_mend(struct history *h, bool all)
         json_decref(strangers);
     }
     json_array_foreach(ids, i, id) mended += take_in(h, json_string_value(id));
+    json_decref(ids);
+    ids = all ? history_bare(h) : NULL;
+    json_array_foreach(ids, i, id) mended += fill_in(h, json_string_value(id));
     json_decref(ids);
     return mended;
 }
@@ -378,5 +408,59 @@ void history_details(const json_t *run, struct sbuf *out)
             sbuf_addc(out, '\n');
         }
         free(text);
+    }
+}
+
+/* ---- figures with their intervals ---- */
+
+#define METRIC_ROWS 20
+
+static void add_interval(struct sbuf *out, const json_t *metric)
+{
+    const enum contrast_figure f = contrast_figure_of(text_of(metric, "metric"));
+    if (f == FIGURES)
+        return;
+    contrast_add_value(out, f, number_of(metric, "value"));
+    sbuf_adds(out, "  [");
+    contrast_add_value(out, f, number_of(metric, "low"));
+    sbuf_adds(out, ", ");
+    contrast_add_value(out, f, number_of(metric, "high"));
+    sbuf_adds(out, "]");
+    if (!(number_of(metric, "blocks") > 0))
+        sbuf_adds(out, "  by the number of requests alone");
+    sbuf_addc(out, '\n');
+}
+
+/* The figure; of another row its p95. false: it is not shown. */
+static bool add_metric_name(struct sbuf *out, const json_t *metric)
+{
+    const char *figure = text_of(metric, "metric");
+    if (!*text_of(metric, "name")) {
+        sbuf_addf(out, "  %-11s", figure);
+        return true;
+    }
+    if (strcmp(figure, "p95") != 0)
+        return false;
+    sbuf_adds(out, "  p95 of ");
+    output_add_visible(out, text_of(metric, "method"));
+    sbuf_addc(out, ' ');
+    output_add_visible(out, text_of(metric, "name"));
+    sbuf_adds(out, "  ");
+    return true;
+}
+
+void history_metrics_table(const json_t *metrics, struct sbuf *out)
+{
+    const json_t *metric;
+    size_t i, rows = 0;
+    if (json_array_size(metrics) > 0)
+        sbuf_adds(out, "\nFigures of the steady part, with 95 % intervals\n");
+    json_array_foreach(metrics, i, metric)
+    {
+        const bool is_more = *text_of(metric, "name") && rows >= METRIC_ROWS;
+        if (!is_more && add_metric_name(out, metric)) {
+            rows += *text_of(metric, "name") != '\0';
+            add_interval(out, metric);
+        }
     }
 }

@@ -8,7 +8,8 @@
 #include "master/store/stored.h"
 
 /* Runs that are said to go on and whose masters are gone get their figures and are called
- * interrupted; files that the table does not have come into it when all is true. How many. */
+ * interrupted. When all is true, files that the table does not have come into it, and runs without
+ * intervals get them. How many. */
 int history_mend(struct history *h, bool all);
 /* A file from elsewhere, looked through; its id (malloced). */
 char *history_import(struct history *h, const char *path, char **why);
@@ -37,3 +38,6 @@ void history_table(const json_t *runs, struct sbuf *out);
 /* For programs that look for changes over runs: the oldest first, times in ISO 8601 (UTC). */
 void history_csv(const json_t *runs, struct sbuf *out);
 void history_details(const json_t *run, struct sbuf *out);
+/* Of history_metrics: all figures of all requests, and one line for each of the other rows, with
+ * their intervals; nothing of none. */
+void history_metrics_table(const json_t *metrics, struct sbuf *out);

@@ -9,6 +9,7 @@
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
 #include "master/store/run_kept.h"
+#include "master/store/run_metric.h"
 #include "master/store/run_totals.h"
 #include <errno.h>
 #include <math.h>
@@ -390,6 +391,17 @@ static int put_rest(struct writer *w, const struct snapshot *s)
     return rc;
 }
 
+/* Behind the rest: it takes longest, and the run is stored without it. */
+static int put_metrics(const struct writer *w, const struct snapshot *s, const json_t *rows,
+                       char **why)
+{
+    const struct contrast_run run = {s->view->timeline, &s->stats, w->meta};
+    json_t *metrics = run_metric_table(&run, rows);
+    const int rc = history_put_metrics(w->history, w->id, metrics, why);
+    json_decref(metrics);
+    return rc;
+}
+
 static int put_table(struct writer *w, const json_t *rows)
 {
     char *why = NULL;
@@ -441,7 +453,9 @@ static void end(struct writer *w, const struct snapshot *s)
         return;
     }
     json_t *rows = run_totals_table(s->view);
-    if (put_table(w, rows) == 0 && history_prune(w->history, &w->keep, s->view->now, &why) < 0)
+    const bool is_new = w->said != s->view->total.requests;
+    if (put_table(w, rows) == 0 && ((is_new && put_metrics(w, s, rows, &why) != 0) ||
+                                    history_prune(w->history, &w->keep, s->view->now, &why) < 0))
         give_up(w, why);
     json_decref(rows);
     w->said = s->view->total.requests;

@@ -4,15 +4,21 @@
 
 #define Z 1.96 /* of 95 % */
 
+void whole_ends(const struct tally *t, double q, double *low, double *high)
+{
+    const double ranks = Z * sqrt(q * (1 - q) / (double)t->hist.count);
+    *low = tally_quantile_ms(t, fmax(0, q - ranks));
+    *high = tally_quantile_ms(t, fmin(1, q + ranks));
+}
+
 struct figure whole_quantile(const struct tally *t, double q)
 {
     const double n = (double)t->hist.count;
     struct figure f = {.value = NAN, .n = n};
     if (n < 1)
         return f;
-    const double ranks = Z * sqrt(q * (1 - q) / n);
-    const double low = tally_quantile_ms(t, fmax(0, q - ranks));
-    const double high = tally_quantile_ms(t, fmin(1, q + ranks));
+    double low, high;
+    whole_ends(t, q, &low, &high);
     f.value = tally_quantile_ms(t, q);
     f.se = low > 0 && high > 0 ? log(high / low) / (2 * Z) : 0;
     return f;

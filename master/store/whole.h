@@ -9,6 +9,8 @@
 #include "master/store/inference.h"
 
 struct figure whole_quantile(const struct tally *t, double q); /* ms */
+/* 95 % of it by order statistics; there are requests. */
+void whole_ends(const struct tally *t, double q, double *low, double *high);
 struct figure whole_mean(const struct tally *t);               /* ms */
 struct figure whole_rate(const struct tally *t, double run_s); /* requests per second */
 struct figure whole_failed(const struct tally *t);             /* share of the requests */

@@ -158,6 +158,8 @@ static int get_run(struct request *r)
     if (run == NULL)
         return status;
     json_object_set_new(run, "result", json_string(history_verdict(run)));
+    json_object_set_new(run, "intervals",
+                        history_metrics(h, json_string_value(json_object_get(run, "id"))));
     history_close(h);
     return answer_json(r, run);
 }

@@ -50,7 +50,18 @@ def test_a_run_is_stored_with_all_that_it_counted(tmp_path):
     [one] = stored(tmp_path / "h")
     assert (one["state"], one["totals"]["requests"], one["users"], one["tags"], one["note"]) == ("done", counted, 2, {"build": "17"}, "first")
     assert os.stat(tmp_path / "h").st_mode & 0o077 == 0
-    assert "state        done\n" in runs(tmp_path / "h", "show", "tag:build=17")
+    shown = runs(tmp_path / "h", "show", "tag:build=17")
+    assert "state        done\n" in shown
+    assert re.search(r"^  p95 +12.* ms  \[12.* ms, 12.* ms\]  by the number of requests alone$", shown, re.M), shown  # three seconds have no blocks
+    assert re.search(r"^  p95 of GET /buy  12.* ms  \[", shown, re.M), shown
+    whole = json.loads(runs(tmp_path / "h", "show", "latest", "--json"))["intervals"]
+    assert json.loads(runs(tmp_path / "h", "export", "latest", "--json"))["intervals"] == whole
+    p95 = next(one for one in whole if (one["name"], one["metric"]) == ("/buy", "p95"))
+    assert p95["low"] <= p95["value"] <= p95["high"] and (p95["n"], p95["blocks"]) == (counted, 0)
+    file = tmp_path / "out.kdrun"  # and wherever it is taken
+    runs(tmp_path / "h", "export", "latest", file)
+    runs(tmp_path / "other", "import", file)
+    assert json.loads(runs(tmp_path / "other", "show", "latest", "--json"))["intervals"] == whole
 
 
 def test_nothing_is_stored_when_nobody_wants_it(tmp_path):

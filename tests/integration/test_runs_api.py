@@ -86,6 +86,15 @@ def test_a_stored_run_answers_what_a_live_one_does(shop):
     assert ask(f"{of}/range?from={second}&to={second + 1}", headers={"If-None-Match": headers["ETag"]})[0] == 304
 
 
+def test_figures_have_their_intervals(shop):
+    intervals = get_json(f"{shop.url}/api/v1/runs/{shop.first['id']}")["intervals"]
+    assert {(one["method"], one["name"]) for one in intervals} == {("", ""), ("GET", "/buy"), ("GET", "/pay")} and intervals[0]["name"] == ""
+    failed = next(one for one in intervals if (one["name"], one["metric"]) == ("", "fail_ratio"))
+    assert 0 < failed["low"] < failed["value"] == 0.5 < failed["high"] < 1 and failed["n"] == shop.counted[0]
+    points = get_json(f"{shop.url}/api/v1/trend?metric=fail_ratio&profile=small")["points"]
+    assert points[0]["steady"] == {key: failed[key] for key in ("value", "low", "high", "n", "blocks")}
+
+
 def test_a_run_in_outline_is_the_run(shop):
     of = f"{shop.url}/api/v1/runs/{shop.first['id']}"
     outline = get_json(f"{of}/outline")

@@ -131,7 +131,7 @@ static struct figure simulate(double level_ms, double between_sd, double memory,
         means[s] = (double)bins[s].sum_us / REQUESTS;
     }
     const size_t per = bootstrap_block(means, SECONDS, 1);
-    struct bootstrap *b = bootstrap_new(bins, SECONDS, 1, per, 7);
+    struct bootstrap *b = bootstrap_new(bins, SECONDS, 1, per, BOOTSTRAP_DRAWS, 7);
     const struct figure f = bootstrap_quantile(b, 0.95);
     bootstrap_free(b);
     for (size_t s = 0; s < SECONDS; s++)
@@ -256,7 +256,7 @@ static void a_pair_knows_what_came_over_both(void **state)
         }
     }
     for (size_t k = 0; k < 2; k++)
-        b[k] = bootstrap_new(bins[k], SECONDS, 1, 5, 7);
+        b[k] = bootstrap_new(bins[k], SECONDS, 1, 5, BOOTSTRAP_DRAWS, 7);
     const struct figure one = bootstrap_mean(b[0]), two = bootstrap_mean(b[1]);
     const double alone = sqrt(one.se * one.se + two.se * two.se);
     const double paired = bootstrap_pair_se(b[0], b[1], BOOTSTRAP_MEAN, 0);

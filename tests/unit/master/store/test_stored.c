@@ -12,6 +12,7 @@
 #include "master/store/run_file.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/played_runs.h"
+#include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -165,6 +166,170 @@ static void a_run_goes_to_another_history(void **state)
     stored_close(s);
     free(back);
     json_decref(found);
+}
+
+/* ---- figures with their intervals ---- */
+
+static char *id_of_newest(void)
+{
+    char *why = NULL;
+    json_t *found = history_find(h, "latest", NULL, &why);
+    char *id = mem_strdup(json_string_value(json_object_get(json_array_get(found, 0), "id")));
+    json_decref(found);
+    return id;
+}
+
+static json_t *metrics_of_newest(void)
+{
+    char *id = id_of_newest();
+    json_t *metrics = history_metrics(h, id);
+    free(id);
+    return metrics;
+}
+
+static const json_t *metric_of(const json_t *metrics, const char *name, const char *figure)
+{
+    size_t i;
+    const json_t *m;
+    json_array_foreach(metrics, i, m)
+    {
+        if (strcmp(json_string_value(json_object_get(m, "name")), name) == 0 &&
+            strcmp(json_string_value(json_object_get(m, "metric")), figure) == 0)
+            return m;
+    }
+    fail_msg("there is no %s of '%s'", figure, name);
+    return NULL;
+}
+
+static double number_in(const json_t *of, const char *key)
+{
+    return json_number_value(json_object_get(of, key));
+}
+
+static void assert_interval(const json_t *m, double value, double near)
+{
+    assert_true(fabs(number_in(m, "value") - value) < near);
+    assert_true(number_in(m, "low") <= number_in(m, "value"));
+    assert_true(number_in(m, "high") >= number_in(m, "value"));
+    assert_true(number_in(m, "high") > number_in(m, "low"));
+    assert_true(number_in(m, "high") < 1.2 * number_in(m, "low"));
+}
+
+static void every_row_has_its_figures_with_intervals(void **state)
+{
+    (void)state;
+    play_run(usual());
+    json_t *metrics = metrics_of_newest();
+    const json_t *p95 = metric_of(metrics, "", "p95"),
+                 *failed = metric_of(metrics, "", "fail_ratio");
+    assert_int_equal(json_array_size(metrics), 4 * FIGURES);
+    assert_ptr_equal(json_array_get(metrics, 0), metric_of(metrics, "", "fail_ratio"));
+    assert_interval(p95, 145, 10);
+    assert_interval(metric_of(metrics, "/row/2", "p50"), 100, 5);
+    assert_in_range(number_in(p95, "blocks"), 20, 60);
+    assert_in_range(number_in(p95, "n"), 100 * 3 * 20, 150 * 3 * 20);
+    assert_true(number_in(metric_of(metrics, "", "rps"), "value") == 60);
+    assert_true(number_in(failed, "value") == 0 && number_in(failed, "low") == 0);
+    assert_true(fabs(number_in(failed, "high") - 3 / number_in(failed, "n")) < 1e-9);
+    json_decref(metrics);
+}
+
+/* Then there is only what the number of requests says. */
+static void a_run_without_blocks_has_intervals_of_its_requests(void **state)
+{
+    (void)state;
+    struct played p = usual();
+    p.seconds = 30;
+    play_run(p);
+    json_t *metrics = metrics_of_newest();
+    const json_t *p95 = metric_of(metrics, "", "p95");
+    assert_interval(p95, 145, 10);
+    assert_true(number_in(p95, "blocks") == 0);
+    assert_true(number_in(p95, "n") == 30 * 3 * 20);
+    json_decref(metrics);
+}
+
+/* However many rows: of those kept in the table each has its figures; a long run is read in longer
+ * bins. */
+static void many_rows_and_seconds_have_intervals_too(void **state)
+{
+    (void)state;
+    struct played p = usual();
+    p.rows = 300;
+    p.per_second = 1;
+    play_run(p);
+    json_t *metrics = metrics_of_newest();
+    assert_int_equal(json_array_size(metrics), 201 * FIGURES);
+    json_decref(metrics);
+    p = usual();
+    p.seconds = 3 * 3600;
+    p.per_second = 2;
+    play_run(p);
+    metrics = metrics_of_newest();
+    assert_interval(metric_of(metrics, "/row/1", "p50"), 100, 5);
+    assert_true(number_in(metric_of(metrics, "/row/1", "p50"), "blocks") > 20);
+    json_decref(metrics);
+}
+
+static void intervals_go_with_the_run(void **state)
+{
+    (void)state;
+    char *why = NULL, path[128];
+    play_run(usual());
+    char *id = id_of_newest();
+    json_t *before = history_metrics(h, id);
+    snprintf(path, sizeof path, "%s/out.kdrun", folder);
+    assert_int_equal(history_export(h, id, path, false, &why), 0);
+    assert_int_equal(history_remove(h, id, &why), 0);
+    json_t *gone = history_metrics(h, id);
+    assert_int_equal(json_array_size(gone), 0);
+    char *back = history_import(h, path, &why);
+    json_t *after = history_metrics(h, id);
+    assert_true(json_equal(before, after));
+    json_decref(before);
+    json_decref(gone);
+    json_decref(after);
+    free(back);
+    free(id);
+}
+
+static void make_old(void)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/runs.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "DROP TABLE run_metric; PRAGMA user_version=1", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_table_of_an_older_version_gets_intervals_when_it_is_repaired(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    play_run(usual());
+    json_t *before = metrics_of_newest();
+    history_close(h);
+    make_old();
+    h = history_open(folder, false, &why); /* who only looks */
+    json_t *points = history_trend(h, "shop", NULL, "", "", "p95");
+    assert_int_equal(json_array_size(points), 1);
+    assert_true(json_is_null(json_object_get(json_array_get(points, 0), "steady")));
+    assert_true(json_is_number(json_object_get(json_array_get(points, 0), "value")));
+    json_decref(points);
+    assert_int_equal(history_mend(h, false), 0);
+    assert_int_equal(history_mend(h, true), 1);
+    assert_int_equal(history_mend(h, true), 0);
+    json_t *after = metrics_of_newest();
+    assert_true(json_equal(before, after));
+    points = history_trend(h, "shop", NULL, "GET", "/row/1", "p95");
+    const json_t *steady = json_object_get(json_array_get(points, 0), "steady");
+    assert_true(number_in(steady, "low") < number_in(steady, "high"));
+    json_decref(points);
+    json_decref(before);
+    json_decref(after);
 }
 
 /* The frames of a run, and one more. */
@@ -475,6 +640,11 @@ int main(void)
         TEST(of_an_interrupted_run_there_is_what_was_written),
         TEST(a_table_that_is_lost_is_made_anew),
         TEST(a_run_goes_to_another_history),
+        TEST(every_row_has_its_figures_with_intervals),
+        TEST(a_run_without_blocks_has_intervals_of_its_requests),
+        TEST(many_rows_and_seconds_have_intervals_too),
+        TEST(intervals_go_with_the_run),
+        TEST(a_table_of_an_older_version_gets_intervals_when_it_is_repaired),
         TEST(a_file_whose_run_was_at_no_time_is_not_taken),
         TEST(a_small_file_that_stands_for_a_large_one_is_not_taken),
         TEST(a_row_that_became_slower_is_named),
