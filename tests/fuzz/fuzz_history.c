@@ -61,6 +61,19 @@ static void tell(const json_t *run)
     json_decref(summary);
 }
 
+static void tell_metrics(const json_t *metrics)
+{
+    char *why = NULL;
+    struct sbuf out = {0};
+    fuzz_why(history_put_metrics(history, ID, metrics, &why) == 0, why);
+    json_t *kept = history_metrics(history, ID);
+    MUST(json_is_array(kept));
+    history_metrics_table(kept, &out);
+    plain(&out);
+    sbuf_fini(&out);
+    json_decref(kept);
+}
+
 static void find(const json_t *run)
 {
     const struct history_filter f = {.text = "a", .limit = 3};
@@ -94,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             kept = history_get(history, ID);
             MUST(json_is_object(kept));
             tell(kept);
+            tell_metrics(json_object_get(run, "metrics"));
             find(kept);
             json_decref(kept);
         }

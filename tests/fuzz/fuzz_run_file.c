@@ -6,6 +6,7 @@
  * Of frames: kind, level, two bytes for the length, contents. */
 #include "master/store/run_file.h"
 #include "master/store/run_kept.h"
+#include "master/store/run_metric.h"
 #include "master/store/stored.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -33,7 +34,13 @@ static void look(const char *path)
     fuzz_why(s, why);
     if (s)
         MUST(json_is_object(s->meta) && s->stats.row_count <= 1u << 20);
-    json_t *rows = NULL, *meta = s && !s->is_complete ? stored_mend(s, &rows) : NULL;
+    json_t *rows = NULL, *meta = s ? stored_mend(s, &rows) : NULL;
+    if (s) {
+        const struct contrast_run run = {s->timeline, &s->stats, s->meta};
+        json_t *metrics = run_metric_table(&run, rows);
+        MUST(json_is_array(metrics));
+        json_decref(metrics);
+    }
     json_decref(meta);
     json_decref(rows);
     stored_close(s);
