@@ -13,7 +13,7 @@
 
 struct heat {
     double low, high;          /* logarithms of microseconds: the edges */
-    int64_t column_s, columns; /* that the longer run has */
+    int64_t column_s, columns; /* that the longest run has */
     int64_t since;             /* of the run that is added */
     double share;              /* that one of its requests is, with the sign of its side */
     size_t column;
@@ -45,31 +45,75 @@ static struct timeline_ask ask_of(const struct timeline_snap *t, uint32_t step)
     return ask;
 }
 
-static void set_steps(struct heat *h, const struct timeline_snap *a, const struct timeline_snap *b)
-{
-    const int64_t longest =
-        a->until - a->since > b->until - b->since ? a->until - a->since : b->until - b->since;
-    const int64_t column = (longest + COLUMNS - 1) / COLUMNS;
-    h->step = (uint32_t)(column > STEPS_A_COLUMN ? column / STEPS_A_COLUMN : 1);
-    h->step = ask_of(a, h->step).step;
-    h->step = ask_of(b, h->step).step;
-    h->column_s = (column + h->step - 1) / h->step * h->step;
-    h->columns = (longest + h->column_s - 1) / h->column_s;
-}
-
-static void add_run(struct heat *h, const struct contrast_run *run, double sign)
-{
-    const struct timeline_ask ask = ask_of(run->timeline, h->step);
-    h->since = run->timeline->since;
-    h->share = sign / (double)run->stats->total.hist.count;
-    timeline_read_steps(run->timeline, &ask, add_step, h);
-}
-
 static bool has_answers(const struct contrast_run *run)
 {
     const struct timeline_snap *t = run->timeline;
     return t && t->first > 0 && t->until > t->since && t->until > t->first &&
            run->stats->total.hist.count > 0;
+}
+
+static size_t count_of(const struct sheet_side *side)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < side->count; i++)
+        count += has_answers(&side->runs[i]);
+    return count;
+}
+
+static int64_t longest_of(const struct sheet_side *side)
+{
+    int64_t longest = 0;
+    for (size_t i = 0; i < side->count; i++) {
+        const struct timeline_snap *t = side->runs[i].timeline;
+        if (has_answers(&side->runs[i]) && t->until - t->since > longest)
+            longest = t->until - t->since;
+    }
+    return longest;
+}
+
+static uint32_t step_for(const struct sheet_side *side, uint32_t step)
+{
+    for (size_t i = 0; i < side->count; i++)
+        if (has_answers(&side->runs[i]))
+            step = ask_of(side->runs[i].timeline, step).step;
+    return step;
+}
+
+static void set_steps(struct heat *h, const struct sheet_side *a, const struct sheet_side *b)
+{
+    const int64_t of_a = longest_of(a), of_b = longest_of(b), longest = of_a > of_b ? of_a : of_b;
+    const int64_t column = (longest + COLUMNS - 1) / COLUMNS;
+    h->step = (uint32_t)(column > STEPS_A_COLUMN ? column / STEPS_A_COLUMN : 1);
+    h->step = step_for(b, step_for(a, h->step));
+    h->column_s = (column + h->step - 1) / h->step * h->step;
+    h->columns = (longest + h->column_s - 1) / h->column_s;
+}
+
+/* The shortest and the longest answers, ms. */
+static void widen(const struct sheet_side *side, double *least, double *most)
+{
+    for (size_t i = 0; i < side->count; i++) {
+        const struct tally *t = &side->runs[i].stats->total;
+        if (!has_answers(&side->runs[i]))
+            continue;
+        *least = fmin(*least, tally_quantile_ms(t, 0));
+        *most = fmax(*most, tally_quantile_ms(t, 1));
+    }
+}
+
+/* Each run weighs as much as any other of its side, however many requests it had. */
+static void add_side(struct heat *h, const struct sheet_side *side, double sign)
+{
+    const double weight = sign / (double)count_of(side);
+    for (size_t i = 0; i < side->count; i++) {
+        const struct contrast_run *run = &side->runs[i];
+        if (!has_answers(run))
+            continue;
+        const struct timeline_ask ask = ask_of(run->timeline, h->step);
+        h->since = run->timeline->since;
+        h->share = weight / (double)run->stats->total.hist.count;
+        timeline_read_steps(run->timeline, &ask, add_step, h);
+    }
 }
 
 static double most_of(const struct heat *h)
@@ -116,18 +160,17 @@ static void add_shade(struct sbuf *out, const struct axes *a, const struct heat 
 void sheet_add_heat(struct sbuf *out, const struct sheet_side *before,
                     const struct sheet_side *after)
 {
-    const struct contrast_run *x = &before->runs[0], *y = &after->runs[0];
     struct heat h = {0};
-    if (!has_answers(x) || !has_answers(y))
+    double least = INFINITY, most_ms = 0;
+    if (count_of(before) == 0 || count_of(after) == 0)
         return;
-    const struct tally *a = &x->stats->total, *b = &y->stats->total;
-    const double least = fmin(tally_quantile_ms(a, 0), tally_quantile_ms(b, 0));
-    const double most_ms = fmax(tally_quantile_ms(a, 1), tally_quantile_ms(b, 1));
+    widen(before, &least, &most_ms);
+    widen(after, &least, &most_ms);
     h.low = log(fmax(least, 0.001) * 1e3);
     h.high = log(fmax(most_ms, fmax(least, 0.001) * 1.1) * 1e3);
-    set_steps(&h, x->timeline, y->timeline);
-    add_run(&h, x, -1);
-    add_run(&h, y, 1);
+    set_steps(&h, before, after);
+    add_side(&h, before, -1);
+    add_side(&h, after, 1);
     const double most = most_of(&h);
     const struct axes axes = {0, (double)(h.columns * h.column_s), exp(h.low) / 1e3,
                               exp(h.high) / 1e3, true};
@@ -143,5 +186,8 @@ void sheet_add_heat(struct sbuf *out, const struct sheet_side *before,
         add_shade(out, &axes, &h, most, shade, true);
     }
     axes_end(out);
-    sbuf_addf(out, "<p>The strongest cell is %.2g %% of all requests of a run.</p>\n", 100 * most);
+    sbuf_addf(out, "<p>The strongest cell is %.2g %% of all requests of a run.%s</p>\n", 100 * most,
+              count_of(before) > 1 || count_of(after) > 1
+                  ? " Of several runs a side it is the mean: each weighs the same."
+                  : "");
 }

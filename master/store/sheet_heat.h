@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* sheet_heat: where the newest run of one side has more of its requests than that of the other:
- * over the time since each began, and over response times. Filled: the later run; hatched: the
- * earlier. Nothing where one has no seconds, or no answer. */
+/* sheet_heat: where the runs of one side have more of their requests than those of the other: over
+ * the time since each began, and over response times. Filled: the later ones; hatched: the earlier.
+ * Of several runs a side the mean. Nothing where one side has no seconds, or no answer. */
 #include "master/store/sheet.h"
 
 void sheet_add_heat(struct sbuf *out, const struct sheet_side *before,
