@@ -85,6 +85,10 @@ json_t *baseline_about(const struct master *m, bool is_valid)
         k->load.run_time_s, "duration", run_s, "valid", is_valid, "plans", (int)m->plans.list.count,
         "workers", (int)workers, "environment", run_about_environment(machine, workers));
     json_decref(machine);
+    if (m->plans.list.count > 0) { /* as they need them */
+        json_object_set_new(about, "users", json_null());
+        json_object_set_new(about, "spawn_rate", json_null());
+    }
     add_script(m, about);
     run_about_seed(o, about);
     if (repeat_id(m))

@@ -211,7 +211,7 @@ static bool is_like(const json_t *run, const json_t *like)
     static const char *const same[] = {"environment", "users", "profile", "locustfile"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         const json_t *a = json_object_get(run, same[i]), *b = json_object_get(like, same[i]);
-        if (a && b && !json_equal(a, b))
+        if (a && b && !json_is_null(a) && !json_is_null(b) && !json_equal(a, b))
             return false;
     }
     return json_is_true(json_object_get(run, "valid")) &&
@@ -359,23 +359,28 @@ static void add_csv(struct sbuf *out, const json_t *run)
         const double value = number_of(totals_of(run), figures[i]);
         sbuf_addf(out, isfinite(value) ? ",%.10g" : ",", value);
     }
+    const double counts[] = {users_of(run),
+                             number_of(json_object_get(run, "iterations"), "started")};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        sbuf_addf(out, isfinite(counts[i]) ? ",%.0f" : ",", counts[i]);
     sbuf_addc(out, '\n');
 }
 
 void history_csv(const json_t *runs, struct sbuf *out)
 {
     sbuf_adds(out, "time,commit,branch,profile,id,verdict,requests,rps,mean,p50,p90,p95,p99,p999,"
-                   "fail_ratio\n");
+                   "fail_ratio,users,iterations\n");
     for (size_t i = json_array_size(runs); i-- > 0;)
         add_csv(out, json_array_get(runs, i));
 }
 
 json_t *history_summary(const json_t *run)
 {
-    static const char *const kept[] = {
-        "id",      "run",        "state", "started", "ended", "ended_by", "duration",
-        "profile", "locustfile", "host",  "users",   "plans", "workers",  "valid",
-        "note",    "pin",        "tags",  "test_id", "spark", "bytes",    "version"};
+    static const char *const kept[] = {"id",       "run",        "state",     "started",    "ended",
+                                       "ended_by", "duration",   "profile",   "locustfile", "host",
+                                       "users",    "plans",      "workers",   "valid",      "note",
+                                       "pin",      "tags",       "test_id",   "spark",      "bytes",
+                                       "version",  "users_most", "iterations"};
     static const char *const figures[] = {"requests", "failures", "fail_ratio", "rps",
                                           "mean",     "p50",      "p95",        "p99"};
     json_t *s = json_object(), *value;

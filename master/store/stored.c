@@ -571,6 +571,8 @@ json_t *stored_mend(struct stored *s, json_t **rows)
                         json_real(fmax(0, (double)t->until - number_of(meta, "started"))));
     json_object_set_new(meta, "ended_by", json_string("its master was gone"));
     json_object_set_new(meta, "totals", run_totals_numbers(&s->view->total, s->view->row_count));
+    const double users = run_totals_users(s->view);
+    json_object_set_new(meta, "users_most", isfinite(users) ? json_real(users) : json_null());
     json_object_set_new(meta, "spark", run_totals_spark(s->view));
     *rows = run_totals_table(s->view);
     return meta;

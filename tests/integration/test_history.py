@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree
 
 from harness import KATYDID, ROOT, SANITIZED, katydid, run_katydid, wait_for
@@ -109,6 +110,24 @@ def test_the_table_shows_fast_answers_and_the_users_of_scenarios(tmp_path):
     head, line = runs(tmp_path / "h").splitlines()
     users = head.index("users") + len("users")
     assert line[:users].split()[-1] == "3" and re.search(r" 0\.2\dms ", line), line
+
+
+def test_what_arrivals_had_is_shown(tmp_path):
+    """Users at most, and how many iterations were started: how many users were asked for is no figure of theirs."""
+    file = tmp_path / "shop.py"
+    file.write_text(textwrap.dedent(SCENARIO))
+    words = ["--scenario", "a:constant-vus:users=3,duration=3s", "--scenario", "b:shared-iterations:users=2,iterations=7", "--scenario", "c:constant-arrival-rate:rate=10/s,duration=3s"]
+    run = run_katydid("-f", file, "--headless", *words, "--history", tmp_path / "h")
+    assert run.code == 0, run.describe()
+    folder = tmp_path / "h"
+    [one] = stored(folder)
+    started = sum(scenario["started"] for scenario in json.loads(runs(folder, "export", "latest", "--json"))["scenarios"]["scenarios"])
+    assert (one["users"], one["spawn_rate"], one["iterations"]["started"], one["iterations"]["dropped"]) == (None, None, started, 0) and started >= 37, one
+    assert one["users_most"] >= 3 and f'users_most   {one["users_most"]}\n' in runs(folder, "show", "latest")
+    [line] = csv.DictReader(runs(folder, "list", "--csv").splitlines())
+    assert (line["users"], line["iterations"]) == (f'{one["users_most"]:.0f}', str(started))
+    run = run_katydid("-f", file, "--headless", *words, "--history", folder, "--baseline", "latest", "--markdown", tmp_path / "out.md")  # by arrivals runs may need other users
+    assert "the load differs" not in run.stderr + (tmp_path / "out.md").read_text()
 
 
 def test_words_that_mean_no_run_are_refused_with_the_nearest(tmp_path):
@@ -250,6 +269,28 @@ def test_a_comparison_is_one_page_that_needs_nothing_else(tmp_path):
     assert height(hottest) < height(coldest)  # the slower run is above
     assert "nan" not in page.stdout and "http" not in page.stdout.replace("http-equiv", "") and "<script" not in page.stdout
     assert tree.find(".//p[@class='answer']").text.startswith("Not compared: ") and "GET /buy" in [row[0].text for row in tree.iter("tr")]
+
+
+def test_several_runs_a_side_have_one_picture(tmp_path):
+    """Each side has a fast run and a slow one: what they have in common is no difference, though the newest ones differ."""
+    def run(side, ms):
+        folder = tmp_path / f"{side}{ms}"
+        folder.mkdir()
+        path = folder / "shop.py"
+        path.write_text(textwrap.dedent(TEXT).replace("response_time=12", f"response_time={ms}"))
+        return run_katydid("-f", path, "--headless", "-u", 2, "-t", 3, "--history", tmp_path / "h", "--tag", f"side={side}", "--tag", f"ms={ms}")
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = [*pool.map(run, "ab", (48, 12)), *pool.map(run, "ab", (12, 48))]
+    assert all(done.code == 0 for done in ended)
+
+    def strongest(*words):
+        page = compare(*words, "--force", "--html", "--history", tmp_path / "h").stdout
+        [share, more] = re.search(r"The strongest cell is (\S+) % of all requests of a run\.(.*)</p>", page).groups()
+        return float(share), more
+
+    (apart, one), (together, several) = strongest("tag:side=a tag:ms=12", "tag:side=b tag:ms=48"), strongest("tag:side=a 2", "tag:side=b 2")
+    assert together < apart / 2 and one == "" and "the mean" in several, (apart, together)
 
 
 def test_what_cannot_be_told_makes_the_run_longer(tmp_path):
