@@ -238,11 +238,24 @@ void registry_process_ended(struct nodes *n, const char *node_id, int code)
     lose(n, w, true);
 }
 
+/* A process of ours that ends its users is not lost while it computes: should it end, we are told,
+ * and a stop has a limit of its own. Given up it would be ended before all of its users have. */
+static void await_children(struct nodes *n)
+{
+    struct roster *r = &n->machine->roster;
+    for (size_t i = 0; i < r->count; i++) {
+        struct worker *w = r->workers[i];
+        if (w->state == WORKER_STOPPING && w->owes_report && children_has(&n->children, w->id))
+            w->liveness = roster_liveness(r);
+    }
+}
+
 /* Silent is who has said nothing in the mail that was read: not while there is unread one. */
 static void lose_silent(struct nodes *n)
 {
     if (n->inbox.has_unread)
         return;
+    await_children(n);
     struct worker *missed[64];
     size_t count = roster_tick(&n->machine->roster, missed, sizeof missed / sizeof *missed);
     for (size_t i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
 """The greenlets of running users, counted by class as they come and go."""
 
 import gc
+import time
 from collections import Counter
 
 import _katydid
@@ -46,30 +47,73 @@ class UserGroup(Group):
             if cls is user_class and greenlet.args
         ]
 
+    def choose(self, user_class, count, is_first):
+        """So many users of exactly this class, the oldest first; when there are more, those of whom is_first(user) says so
+        come before others. The loop has its turns meanwhile."""
+        is_choice = count < self.counts[user_class]
+        chosen, others = [], []
+        for some in pieces(list(self._classes)):
+            for greenlet in some:
+                if self._classes.get(greenlet) is user_class and greenlet.args:
+                    user = greenlet.args[0]
+                    (others if is_choice and not is_first(user) else chosen).append(user)
+            if is_choice and len(chosen) >= count:
+                break
+        return (chosen + others)[:count] if is_choice else chosen
+
 
 _SLICE = 10_000  # looked at between two turns of the loop: a look at each of 500,000 users takes it for a second
+_KILLED_AT_ONCE = 200  # ... and so many ends of users
+_JOINED_AT_ONCE = 1000
+
+
+def pieces(items, size=_SLICE):
+    """Of a list, so many items at a time; the loop has its turns in between."""
+    for start in range(0, len(items), size):
+        if start:
+            gevent.sleep(0)
+        yield items[start:start + size]
 
 
 def those(items, test):
     """The list of those that pass; the loop has its turns meanwhile."""
-    found = []
-    for start in range(0, len(items), _SLICE):
-        if start:
-            gevent.sleep(0)
-        found += filter(test, items[start:start + _SLICE])
-    return found
+    return [item for some in pieces(items) for item in some if test(item)]
 
 
-def kill_in_slices(users, again=False, slice_size=200):
-    """Kills without waiting for the end; lets the loop run between two slices. Not those that end already, unless again."""
-    users = list(users)
+def is_alive(user):
+    # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
+    return not user._greenlet.ready()
+
+
+def kill_in_slices(users, is_killed):
+    """Kills those of whom is_killed(user), asked just before, says so; the loop runs between two slices. Returns those that are alive.
+
+    The list is empty then: with it the users would give their memory back all at once, which takes the loop for seconds when they are many."""
     asleep = _katydid.sleepers()
     if len(users) > _SLICE:
         gc.freeze()  # else each look for garbage would go through these lists
         gevent.sleep(0)
-    for start in range(0, len(users), slice_size):
-        greenlets = [user.greenlet for user in users[start:start + slice_size] if again or not user._is_ending]
-        awake = _katydid.end_sleepers(greenlets, asleep, gevent.GreenletExit)
+    left = []
+    for start in range(0, len(users), _KILLED_AT_ONCE):
+        stop = start + _KILLED_AT_ONCE
+        some = users[start:stop]
+        users[start:stop] = [None] * len(some)
+        awake = _katydid.end_sleepers([user._greenlet for user in some if is_alive(user) and is_killed(user)],
+                                      asleep, gevent.GreenletExit)
         if awake:
             gevent.killall(awake, block=False)
         gevent.sleep(0)
+        left += filter(is_alive, some)
+    users.clear()
+    return left
+
+
+def join_in_pieces(users, timeout):
+    """Waits for their ends, so many seconds at most; returns those that are alive then. Not one gevent.joinall() for all: it takes a
+    switch for each that it is given."""
+    until = time.monotonic() + timeout
+    for some in pieces(users, _JOINED_AT_ONCE):
+        greenlets = [user._greenlet for user in some if is_alive(user)]
+        if greenlets:
+            gevent.joinall(greenlets, timeout=max(0, until - time.monotonic()))
+    return those(users, is_alive)

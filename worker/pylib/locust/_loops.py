@@ -130,5 +130,5 @@ class Loop:
         return self._scenario.part(self._users)
 
     def _let_go(self, users, limit_s):
-        self._runner.end_users(users, limit_s)
+        self._runner.end_users(list(users), limit_s)
         self._leaving.difference_update(users)

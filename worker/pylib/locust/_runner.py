@@ -20,7 +20,7 @@ from katydid_boot import library
 from . import _errors, _scenarios, log
 from . import _runner_settings as settings
 from ._feeds import CoreFeed, counts_by_itself
-from ._group import UserGroup, kill_in_slices, those
+from ._group import UserGroup, join_in_pieces, kill_in_slices, those
 from ._methods import CountByMethods, counting
 from ._needs import give_host
 from .exception import StopTest
@@ -33,6 +33,7 @@ _SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its tur
 _SHORTEST_S = 1e-9
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
+_FEW = 10_000  # users that a garbage collection looks at in no time
 _USE_MORE = ("See https://docs.locust.io/en/stable/running-distributed.html for how to distribute the "
              "load over multiple CPU cores or machines")
 _TICK_S = 1.0  # between two questions to the load shape
@@ -49,6 +50,17 @@ def locust_exception_handler(environment):
             log_end(greenlet)
 
     return handle
+
+
+def _is_idle(user):
+    return user._state in (None, LOCUST_STATE_WAITING)
+
+
+def _ends_at_once(user):
+    """Who waits; others do after their task."""
+    if user._state == LOCUST_STATE_RUNNING:
+        user._state = LOCUST_STATE_STOPPING
+    return _is_idle(user) and not user._is_ending
 
 
 class ExceptionDict(TypedDict):
@@ -96,6 +108,7 @@ class Runner:
         self._raised = ""  # the class of the exception that is logged just now, if it is known
         self._scenarios = _scenarios.NONE  # with an arrival rate
         self._is_over = False  # quit() was called
+        self._ended = 0  # users, since gc.unfreeze()
         self._bind_stats()
         counting.add(self)
         environment.events.user_error.add_listener(self._on_user_error)
@@ -318,74 +331,68 @@ class Runner:
         may finish their task; whoever is left then is killed. Returns when they are gone."""
         chosen = []
         for name, count in user_classes_stop_count.items():
-            users = self.user_greenlets.of_class(self._classes()[name])
-            if count < len(users):
-                users.sort(key=lambda user: user._state not in (None, LOCUST_STATE_WAITING))
-            chosen += users[:count]
+            chosen += self.user_greenlets.choose(self._classes()[name], count, _is_idle)
         if logger.isEnabledFor(logging.DEBUG):
             for user in chosen:
                 logger.debug("Stopping %s", getattr(user.greenlet, "name", user.greenlet))
         if those(chosen, lambda user: user._state is None):
             gevent.sleep(0)  # those started a moment ago begin: an on_stop for every user
+        self._ended += len(chosen)
         me = self._calling_user()
         caller = [user for user in chosen if user is me]
-        others = [user for user in chosen if user is not me]
+        if caller:
+            chosen.remove(me)
         try:
             timeout = float(self.environment.stop_timeout or 0)
         except (TypeError, ValueError):  # code may have set anything
-            self._kill(others)
+            self._kill(chosen)
             raise
-        if timeout:
-            self._finish(others, timeout)
-        self._kill(others, again=timeout > 0)
+        self.end_users(chosen, timeout)
         for user in caller:  # the one that called: ends as soon as it gives up control
             user.greenlet.kill(block=False)
-        if chosen:
-            gc.unfreeze()
+        self._unfreeze()
         logger.debug("%g users have been stopped, %g still running",
                      sum(user_classes_stop_count.values()), self.user_count)
+
+    def _unfreeze(self):
+        """What ended users left behind may be collected. That looks at all that are alive: not before as many have ended."""
+        if self._ended and self.user_count <= max(self._ended, _FEW):
+            gc.unfreeze()
+            self._ended = 0
 
     def users_of(self, class_name):
         """The oldest first."""
         return self.user_greenlets.of_class(self._classes()[class_name])
 
     def end_users(self, users, timeout):
-        """These: they may finish their task within so many seconds, and are killed then."""
+        """These: they may finish their task within so many seconds, and are killed then. Empties the list."""
         if timeout:
-            self._finish(users, timeout)
+            users = self._finish(users, timeout)
         self._kill(users, again=timeout > 0)
 
-    def _finish(self, users, timeout):
-        """Lets the users end their tasks, `timeout` seconds at most; waiting ones end at once."""
-        kill_in_slices(user for user in users if user._state in (None, LOCUST_STATE_WAITING))
-        for user in users:
-            if user._state == LOCUST_STATE_RUNNING:
-                user._state = LOCUST_STATE_STOPPING
-        gevent.joinall([user.greenlet for user in users], timeout=timeout)
-        if any(not user.greenlet.ready() for user in users):
+    @staticmethod
+    def _finish(users, timeout):
+        """Lets the users end their tasks, `timeout` seconds at most; waiting ones end at once. Returns who is left."""
+        left = join_in_pieces(kill_in_slices(users, _ends_at_once), timeout)
+        if left:
             logger.info(
                 "Not all users finished their tasks & terminated in %s seconds. Stopping them...",
                 timeout,
             )
-
-    def _kill(self, users, again=False):
-        """Again: those in on_stop as well, whose time is over."""
-        left = self._alive(users)
-        chosen = those(left, lambda user: not user._has_ended_test)  # which is perhaps in on_stop
-        while left:
-            kill_in_slices(chosen, again)
-            gevent.sleep(0)  # who links to them hears of it
-            left = self._alive(left)
-            gevent.joinall([user.greenlet for user in left], timeout=_LAST_WAIT_S)  # which takes a switch for each that it is given
-            chosen = left = self._alive(left)
-            again = True
-            if left:
-                logger.warning("%d users hang in on_stop: killing them again", len(left))
+        return left
 
     @staticmethod
-    def _alive(users):
-        # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
-        return those(users, lambda user: not user._greenlet.ready())
+    def _kill(users, again=False):
+        """Again: those in on_stop as well, whose time is over."""
+        if not users:
+            return
+        # has_ended_test: it ends itself, and is perhaps in on_stop
+        left = kill_in_slices(users, lambda user: not user._has_ended_test and (again or not user._is_ending))
+        gevent.sleep(0)  # who links to them hears of it
+        while left := join_in_pieces(left, _LAST_WAIT_S):
+            logger.warning("%d users hang in on_stop: killing them again", len(left))
+            left = kill_in_slices(left, lambda user: True)
+            gevent.sleep(0)
 
     def _apply(self, user_classes_count):
         """Starts and stops users until each class has exactly so many. Starts come first:

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""The end of many users: each has its on_stop, what it did there counts, and its memory goes back before the last one has ended."""
+
+import pytest
+from harness import csv_row, katydid, locustfile, signal
+
+MANY = """
+from locust import User, constant, events, task
+seen = {"started": 0, "ended": 0, "freed": 0, "held": 0}
+
+class Visitor(User):
+    wait_time = constant(1000)
+
+    def on_start(self):
+        seen["started"] += 1
+
+    def on_stop(self):
+        seen["ended"] += 1
+        seen["held"] = max(seen["held"], seen["ended"] - seen["freed"])
+
+    def __del__(self):
+        seen["freed"] += 1
+
+    @task
+    def nothing(self):
+        pass
+
+@events.test_stop.add_listener
+def tell(**_):
+    print(seen, flush=True)
+"""
+
+BUSY = """
+import locust.runners, os
+from gevent import monkey
+from locust import User, constant, events, task
+locust.runners.HEARTBEAT_LIVENESS = 1
+is_busy = [True]
+
+class Visitor(User):
+    wait_time = constant(1000)
+
+    def on_stop(self):
+        if is_busy:
+            is_busy.clear()
+            monkey.get_original("time", "sleep")(6)  # the loop stands still, and so do heartbeats
+        self.environment.events.request.fire(request_type="END", name="on_stop", response_time=1, response_length=0, exception=None, context={})
+
+    @task
+    def nothing(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--stop-timeout", "60"]], ids=["", "with a stop timeout"])
+def test_users_that_have_ended_give_their_memory_back_while_others_end(more):
+    with locustfile(MANY) as path, katydid("-f", path, "--headless", "--only-summary", "-u", 5000, "-r", 5000, *more) as process:
+        process.wait_line("All users spawned")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.describe()
+    seen = eval(process.stdout.splitlines()[-1])
+    assert seen["started"] == seen["ended"] == 5000 and seen["held"] < 1000, process.describe()
+
+
+def test_workers_that_are_busy_with_the_end_of_their_users_are_waited_for(tmp_path):
+    with locustfile(BUSY) as path:
+        with katydid("-f", path, "--headless", "--only-summary", "-u", 40, "-r", 40, "--processes", 2, "--csv", tmp_path / "out") as process:
+            process.wait_line("All users spawned")
+            process.signal(signal.SIGINT)
+            assert process.wait() == 0, process.describe()
+    assert csv_row(tmp_path / "out_stats.csv", "on_stop")["Request Count"] == "40", process.describe()
