@@ -143,6 +143,11 @@ test("a figure is seen over the runs", async () => {
   await page.getByText("There are too few runs to tell whether the level has changed.").waitFor();
   await page.getByRole("combobox", { name: "Figure" }).selectOption("rps");
   await page.getByRole("heading", { name: /^Requests\/s over the runs/ }).waitFor();
+  const { points } = await master.json("api/v1/trend?metric=rps&profile=");
+  assert.ok(points.length === 2 && points.every(({ steady }) => steady.low < steady.value && steady.value < steady.high), JSON.stringify(points));
+  await page.getByText("95 % of its steady part").waitFor();
+  await page.getByRole("img", { name: /^Requests\/s over the runs/ }).press("End");
+  await page.getByText(new RegExp(`^${Math.floor(points[1].steady.low)}.*/s – .*/s$`)).waitFor();
   assert.deepEqual(await troubles(page, "trend"), []);
 });
 
@@ -158,4 +163,16 @@ test("a run is deleted when somebody says so twice", async () => {
   await shows(1);
   assert.equal((await master.json("api/v1/runs")).total, 1);
   assert.deepEqual(complaints, []);
+});
+
+test("a run of arrivals has the users that there were, and what it started", async () => {
+  const path = join(folder, "shop.py");
+  await promisify(execFile)(KATYDID, ["-f", path, "--headless", "-t", "3", "--rate", "5/s", "--history", join(folder, "h"), "--tag", "kind=arrivals"]).catch((error) => assert.equal(error.code, 1, error.stderr));
+  const { runs } = await master.json("api/v1/runs?tag=kind=arrivals");
+  await page.goto(`${master.url}/#/runs?text=arrivals`);
+  await shows(1);
+  const cell = await rows().first().locator("td[data-label=Users]").textContent();
+  assert.equal(cell, `${runs[0].users_most}${runs[0].iterations.started} iterations`);
+  assert.ok(runs[0].users_most > 0 && runs[0].iterations.started > 0, JSON.stringify(runs[0]));
+  assert.deepEqual(await troubles(page, "arrivals"), []);
 });

@@ -3,8 +3,8 @@ import { SeriesTable } from "../../src/live/series";
 import { POINT_WIDTH, type Point } from "../../src/live/protocol";
 import { aligned, aloneWord, at, changeWords, differences, needsWords, plainWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
 import { COLUMNS, heatDifference, ROWS } from "../../src/screens/runs/heat";
-import { baseName, commitOf, failedOf, lengthOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, ticked, whenOf, type Run } from "../../src/screens/runs/model";
-import { changeOf, isWorse, levelsOf, levelWords, ticksOf, valueOf } from "../../src/screens/runs/trends";
+import { baseName, commitOf, failedOf, lengthOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, iterationsOf, sentenceOf, ticked, usersOf, whenOf, type Run } from "../../src/screens/runs/model";
+import { bandOf, changeOf, isWorse, levelsOf, levelWords, ticksOf, valueOf } from "../../src/screens/runs/trends";
 
 const run = (more: Partial<Run> = {}): Run => ({ id: "01A", state: "done", verdict: "-", ...more });
 const judged = (more: Partial<Judged> = {}): Judged => ({ stat: "p95", method: "", name: "", before: 349, after: 412, change: 1.18, low: 1.09, high: 1.27, answer: "worse", needs: null, basis: "history", ...more });
@@ -16,6 +16,14 @@ describe("the list of runs", () => {
     expect(listPath({ text: "a b&c", verdict: "not valid", valid: "1", profile: "", page: "2", range: "5m" })).toBe("runs?text=a+b%26c&verdict=not+valid&valid=1&skip=100&limit=50");
     expect(listPath({ page: "-3" })).toBe("runs?limit=50");
     expect(listPath({ page: "x" })).toBe("runs?limit=50");
+  });
+
+  it("has the users that scenarios had at most, and what they started", () => {
+    expect([usersOf(run({ users: 5, users_most: 4, plans: 0 })), iterationsOf(run())]).toEqual(["5", ""]);
+    const planned = run({ users: null, users_most: 13, plans: 2, iterations: { started: 1200 } });
+    expect([usersOf(planned), iterationsOf(planned)]).toEqual(["13", "1,200 iterations"]);
+    expect(sentenceOf(planned)).toContain(": 13 users, ");
+    expect(usersOf(run({ plans: 1, state: "running" }))).toBe("–");
   });
 
   it("names what a run is of, and how it ended", () => {
@@ -149,6 +157,12 @@ describe("a trend", () => {
     const point = { id: "", started: 0, is_good: true, commit: "", note: "", pin: "", value: 1 };
     expect(levelWords({ points: [point, point, point, { ...point, is_good: false }], changes: [] })).toMatch(/^There are too few runs to tell/);
     expect(levelWords({ points: [point, point, point, point], changes: [] })).toBe("The level has not changed.");
+  });
+
+  it("has an interval for every run that counts and has one", () => {
+    const steady = { value: 2, low: 1, high: 3, n: 9, blocks: 20 };
+    const point = { id: "", started: 0, is_good: true, commit: "", note: "", pin: "", value: 1 };
+    expect(bandOf({ points: [{ ...point, steady }, point, { ...point, steady: null }, { ...point, is_good: false, steady }, { ...point, steady: { ...steady, low: null } }] })).toEqual({ low: [1, null, null, null, null], high: [3, null, null, null, 3] });
   });
 
   it("has a level for every run that lies in one", () => {

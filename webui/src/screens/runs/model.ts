@@ -12,6 +12,10 @@ export interface Run {
   locustfile?: string;
   host?: string;
   users?: number | null;
+  /** How many there were at once, at most. */
+  users_most?: number | null;
+  /** Of scenarios that count them. */
+  iterations?: { started: number };
   plans?: number;
   requests?: number;
   failures?: number;
@@ -79,8 +83,12 @@ export const commitOf = (run: Run): string => (run.commit ? `${visible(run.commi
 export const lengthOf = (run: Run): string => (run.state === "running" ? "" : timespan(Math.round(run.duration ?? 0))) || "–";
 export const failedOf = (run: Run): string => (run.requests ? `${percent(run.failures ?? 0, run.requests)} %` : "–");
 
+/** Scenarios have users as they need them: as many as there were at most. */
+export const usersOf = (run: Run): string => count(run.plans ? run.users_most : run.users);
+export const iterationsOf = (run: Run): string => (run.iterations === undefined ? "" : `${count(run.iterations.started)} iterations`);
+
 /** Of a run in a sentence, for those who do not see the table. */
-export const sentenceOf = (run: Run): string => `${profileOf(run)} of ${whenOf(run)}: ${count(run.users)} users, ${rate(run.rps)} requests/s, p95 ${msUnit(run.p95)}`;
+export const sentenceOf = (run: Run): string => `${profileOf(run)} of ${whenOf(run)}: ${usersOf(run)} users, ${rate(run.rps)} requests/s, p95 ${msUnit(run.p95)}`;
 
 /** Ticks one more or one less; of more than can be compared the oldest tick goes. */
 export function ticked(chosen: readonly string[], id: string): string[] {

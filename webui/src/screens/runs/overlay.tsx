@@ -31,6 +31,8 @@ export interface OverlayProps {
   x: readonly number[];
   along: "time" | "shares" | "runs";
   lines: readonly OverlayLine[];
+  /** How well the first line is known. */
+  band?: { label: string; low: Values; high: Values };
   kind: Kind;
   format: (value: number | null | undefined) => string;
   /** What stands on the axis below, of a run by its number. */
@@ -48,6 +50,10 @@ const aroundZero: uPlot.Range.Function = (_, min, max) => {
   return [-side(-(min ?? 0)), side(max ?? 0)];
 };
 
+/** Of a band: only what is between is drawn. */
+const edge: uPlot.Series = { stroke: "transparent", points: { show: false } };
+const isKnown = (band: OverlayProps["band"]): boolean => band !== undefined && [...band.low].some((value) => value !== null && value !== undefined);
+
 const xText = ({ along, xWords }: OverlayProps, x: number): string => (xWords ? xWords(x) : along === "time" ? clock(x) : along === "shares" ? `${Number((100 * x).toFixed(3))} %` : String(x));
 
 function xAxis(props: OverlayProps): uPlot.Axis {
@@ -58,7 +64,7 @@ function xAxis(props: OverlayProps): uPlot.Axis {
 
 function Canvas({ chart, sentence, onAt }: { chart: OverlayProps; sentence: string; onAt: (index: number | null) => void }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const data = useMemo(() => (): PlotData => [chart.x.map((x) => (chart.along === "shares" ? nines(x) : x)), ...chart.lines.map((line) => line.values)], [chart.x, chart.lines]);
+  const data = useMemo(() => (): PlotData => [chart.x.map((x) => (chart.along === "shares" ? nines(x) : x)), ...chart.lines.map((line) => line.values), ...(chart.band ? [chart.band.low, chart.band.high] : [])], [chart.x, chart.lines, chart.band]);
   const newest = useRef(chart);
   newest.current = chart;
   const plot = usePlot(box, {
@@ -67,7 +73,8 @@ function Canvas({ chart, sentence, onAt }: { chart: OverlayProps; sentence: stri
       padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
       scales: { x: { time: false }, y: { range: chart.isBothWays ? aroundZero : linear } },
       axes: [xAxis(newest.current), chart.isBothWays ? ownAxis((value) => signedPercent(value, 0)) : valueAxis(chart.kind)],
-      series: [{}, ...chart.lines.map(({ label, look }) => ({ label, stroke: cssVar(LOOKS[look]!.color), dash: LOOKS[look]!.dash, width: 1.75, spanGaps: true, points: { show: chart.along === "runs", size: 6 } }))],
+      series: [{}, ...chart.lines.map(({ label, look }) => ({ label, stroke: cssVar(LOOKS[look]!.color), dash: LOOKS[look]!.dash, width: 1.75, spanGaps: true, points: { show: chart.along === "runs", size: 6 } })), ...(chart.band ? [edge, edge] : [])],
+      ...(chart.band ? { bands: [{ series: [chart.lines.length + 2, chart.lines.length + 1] as [number, number], fill: cssVar(`${LOOKS[0]!.color}-fill`) }] } : {}),
       hooks: { setCursor: [(made) => onAt(made.cursor.idx ?? null)] },
     }),
   });
@@ -94,12 +101,13 @@ export function Overlay(props: OverlayProps): JSX.Element {
           {props.lines.map(({ label, look, values }) => (
             <span class="legend-static" key={look}><KeySample color={LOOKS[look]!.color} dash={LOOKS[look]!.dash} /><span>{label}</span><span class="legend-value">{at === null ? "" : props.format(values[at])}</span></span>
           ))}
+          {!isKnown(props.band) ? null : <span class="legend-static"><KeySample color={`${LOOKS[0]!.color}-fill`} dash={[]} /><span>{props.band!.label}</span><span class="legend-value">{at === null ? "" : `${props.format(props.band!.low[at])} – ${props.format(props.band!.high[at])}`}</span></span>}
           <span class="legend-note" aria-live="polite">{at === null ? "" : xText(props, props.x[at] ?? 0)}</span>
         </>
       )}
       table={{
-        head: [props.along === "time" ? "time" : props.along === "shares" ? "percentile" : "run", ...props.lines.map(({ label }) => label)],
-        rows: () => props.x.map((x, i) => [x, ...props.lines.map(({ values }) => values[i])]),
+        head: [props.along === "time" ? "time" : props.along === "shares" ? "percentile" : "run", ...props.lines.map(({ label }) => label), ...(isKnown(props.band) ? ["from (95 %)", "to (95 %)"] : [])],
+        rows: () => props.x.map((x, i) => [x, ...props.lines.map(({ values }) => values[i]), ...(isKnown(props.band) ? [props.band!.low[i], props.band!.high[i]] : [])]),
         text: (value, column) => (column === 0 ? xText(props, Number(value)) : props.format(value as number | null)),
       }}>
       <Canvas chart={props} sentence={`${props.title}: ${props.lines.map(({ label, values }) => `${label} at most ${props.format(most(values))}`).join(", ")}`} onAt={(index) => (cursor.value = index)} />

@@ -15,7 +15,7 @@ import { useQuestion } from "../../range/question";
 import { mayChange } from "../../live/who";
 import { ChangeDialog, type Change } from "./change";
 import { Compare } from "./compare";
-import { COMPARED_MOST, commitOf, failedOf, lengthOf, listPath, overRuns, PAGE, profileOf, resultOf, sentenceOf, ticked, VERDICTS, whenOf, type Run, type RunsAnswer } from "./model";
+import { COMPARED_MOST, commitOf, failedOf, iterationsOf, lengthOf, listPath, overRuns, PAGE, profileOf, resultOf, sentenceOf, ticked, usersOf, VERDICTS, whenOf, type Run, type RunsAnswer } from "./model";
 import { Trend } from "./trend";
 import "../../style/runs.css";
 
@@ -81,7 +81,7 @@ function Row({ run, isTicked }: { run: Run; isTicked: boolean }): JSX.Element {
     <tr class={run.id === STORED ? "is-shown" : ""}>
       <td data-label="Compare"><input type="checkbox" class="tick" aria-label={`Compare ${sentenceOf(run)}`} checked={isTicked} disabled={run.state === "running"} onChange={() => setQuery({ pick: ticked(chosenIds(), run.id).join() })} /></td>
       <td data-label="Run"><div><a href={addressOf(run)}>{whenOf(run)}</a> <span class="muted">{profileOf(run)}</span><Labels run={run} /></div></td>
-      <td data-label="Users" class="number">{run.plans ? "–" : count(run.users)}</td>
+      <td data-label="Users" class="number" title={run.plans ? "as many as there were at most" : undefined}>{usersOf(run)}{run.iterations === undefined ? null : <div class="muted">{iterationsOf(run)}</div>}</td>
       <td data-label="Time" class="number">{lengthOf(run)}</td>
       <td data-label="req/s" class="number run-course"><Spark values={run.spark ?? []} tone="" />{rate(run.rps)}</td>
       <td data-label="p95" class="number">{msUnit(run.p95)}</td>

@@ -9,7 +9,7 @@ import { Status } from "../../parts/status";
 import { useQuestion } from "../../range/question";
 import { baseName } from "./model";
 import { Overlay } from "./overlay";
-import { changeOf, dayOf, isWorse, levelsOf, levelWords, METRICS, ticksOf, valueOf, type TrendAnswer } from "./trends";
+import { bandOf, changeOf, dayOf, isWorse, levelsOf, levelWords, METRICS, ticksOf, valueOf, type TrendAnswer } from "./trends";
 
 function Changes({ answer }: { answer: TrendAnswer }): JSX.Element {
   const newest = answer.points.at(-1);
@@ -51,9 +51,10 @@ function Picture({ answer }: { answer: TrendAnswer }): JSX.Element {
     { label: "run", look: 0, values: answer.points.map((point) => (point.is_good ? point.value : null)) },
     { label: "level", look: 1, values: levelsOf(answer) },
   ], [answer]);
+  const band = useMemo(() => ({ label: "95 % of its steady part", ...bandOf(answer) }), [answer]);
   return (
     <Overlay id="trend" title={`${METRICS.find(([key]) => key === answer.metric)?.[1] ?? answer.metric} over the runs`} unit={answer.name === "" ? "all requests" : visible(`${answer.method} ${answer.name}`)}
-      along="runs" x={x} lines={lines} kind={answer.metric === "rps" ? "rate" : answer.metric === "fail_ratio" ? "rate" : "ms"} format={(value) => valueOf(answer.metric, value)}
+      along="runs" x={x} lines={lines} band={band} kind={answer.metric === "rps" ? "rate" : answer.metric === "fail_ratio" ? "rate" : "ms"} format={(value) => valueOf(answer.metric, value)}
       xWords={(i) => ticks[i] ?? ""} empty="No run that counts is stored." />
   );
 }

@@ -11,6 +11,8 @@ export interface TrendPoint {
   note: string;
   pin: string;
   value: number | null;
+  /** Of its steady part, with its 95 % interval; null: an older Katydid stored it. blocks 0: of the whole run, by the number of requests alone. */
+  steady?: { value: number; low: number | null; high: number | null; n: number; blocks: number } | null;
 }
 
 export interface TrendAnswer {
@@ -59,6 +61,12 @@ export function ticksOf(points: readonly TrendPoint[]): string[] {
 export function levelWords({ points, changes }: Pick<TrendAnswer, "points" | "changes">): string {
   if (changes.length > 0) return "";
   return points.filter((point) => point.is_good && point.value !== null).length < LEAST_RUNS ? "There are too few runs to tell whether the level has changed." : "The level has not changed.";
+}
+
+/** How well each point is known, for a band; null: not at all. */
+export function bandOf({ points }: Pick<TrendAnswer, "points">): { low: (number | null)[]; high: (number | null)[] } {
+  const end = (key: "low" | "high"): (number | null)[] => points.map(({ is_good, steady }) => (is_good ? steady?.[key] ?? null : null));
+  return { low: end("low"), high: end("high") };
 }
 
 /** The level at each point; null outside of all. */
