@@ -66,13 +66,18 @@ void contrast_figure_interval(const struct contrast_seen *s, enum contrast_figur
     *low = *high = NAN;
     if (!isfinite(of->value))
         return;
+    /* Of few blocks the spread is not well known; of no failures it is not by blocks at all. */
+    const bool is_of_blocks = s->blocks && of->value > 0;
+    const double by =
+        of->se *
+        (is_of_blocks ? inference_t_quantile(0.975, (double)bootstrap_blocks(s->blocks) - 1) : Z);
     if (!s->blocks && FIGURE[f].quantile > 0) {
         whole_ends(s->whole, FIGURE[f].quantile, low, high);
     } else if (f == FIGURE_FAIL_RATIO) {
-        *low = fmax(0, of->value - Z * of->se);
-        *high = fmin(1, of->value + Z * of->se);
+        *low = fmax(0, of->value - by);
+        *high = fmin(1, of->value + by);
     } else {
-        *low = of->value * exp(-Z * of->se);
-        *high = of->value * exp(Z * of->se);
+        *low = of->value * exp(-by);
+        *high = of->value * exp(by);
     }
 }

@@ -145,7 +145,7 @@ test("a figure is seen over the runs", async () => {
   await page.getByRole("heading", { name: /^Requests\/s over the runs/ }).waitFor();
   const { points } = await master.json("api/v1/trend?metric=rps&profile=");
   assert.ok(points.length === 2 && points.every(({ steady }) => steady.low < steady.value && steady.value < steady.high), JSON.stringify(points));
-  await page.getByText("95 % of its steady part").waitFor();
+  await page.getByText("95 % interval", { exact: true }).waitFor();
   await page.getByRole("img", { name: /^Requests\/s over the runs/ }).press("End");
   await page.getByText(new RegExp(`^${Math.floor(points[1].steady.low)}.*/s – .*/s$`)).waitFor();
   assert.deepEqual(await troubles(page, "trend"), []);

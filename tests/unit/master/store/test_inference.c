@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
-#include "master/store/bootstrap.h"
+#include "master/store/contrast_figure.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,9 +113,12 @@ static double normal(void)
     return sqrt(-2 * log(1 - uniform())) * cos(2 * M_PI * uniform());
 }
 
+static double ends[2]; /* of the interval of the run that was simulated last */
+
 /* A run whose level wanders from second to second (AR(1)) and is off as a whole by chance. */
-static struct figure simulate(double level_ms, double between_sd, double memory, double *means)
+static struct figure simulate(double level_ms, double between_sd, double memory, size_t draws)
 {
+    double means[SECONDS];
     static struct tally bins[SECONDS];
     const double run = level_ms * exp(between_sd * normal());
     double wander = 0.06 * normal();
@@ -131,8 +134,10 @@ static struct figure simulate(double level_ms, double between_sd, double memory,
         means[s] = (double)bins[s].sum_us / REQUESTS;
     }
     const size_t per = bootstrap_block(means, SECONDS, 1);
-    struct bootstrap *b = bootstrap_new(bins, SECONDS, 1, per, BOOTSTRAP_DRAWS, 7);
-    const struct figure f = bootstrap_quantile(b, 0.95);
+    struct bootstrap *b = bootstrap_new(bins, SECONDS, 1, per, draws, 7);
+    const struct contrast_seen seen = {.blocks = b};
+    const struct figure f = contrast_figure_seen(&seen, FIGURE_P95);
+    contrast_figure_interval(&seen, FIGURE_P95, &f, &ends[0], &ends[1]);
     bootstrap_free(b);
     for (size_t s = 0; s < SECONDS; s++)
         hist_clear(&bins[s].hist);
@@ -144,10 +149,9 @@ static struct figure pool[POOL]; /* equal runs, which differ by 2 % as machines 
 
 static int make_pool(void **state)
 {
-    double means[SECONDS];
     (void)state;
     for (size_t i = 0; i < POOL; i++)
-        pool[i] = simulate(100, 0.02, 0.8, means);
+        pool[i] = simulate(100, 0.02, 0.8, BOOTSTRAP_DRAWS);
     return 0;
 }
 
@@ -222,19 +226,27 @@ static void intervals_hold_what_they_promise(void **state)
     assert_in_range((int)(1000 * of_history), 930, 970);
 }
 
-/* Within one run: the seconds remember one another, and blocks know it. */
+/* Within one run: the seconds remember one another, and blocks know it; with fewer draws too. */
 static void blocks_know_what_seconds_remember(void **state)
 {
     (void)state;
-    double means[SECONDS], x[300], se = 0;
+    double x[300], se = 0, low[300], high[300];
+    int covered = 0;
     for (size_t i = 0; i < 300; i++) {
-        const struct figure f = simulate(100, 0, 0.8, means);
+        const struct figure f = simulate(100, 0, 0.8, 200);
         x[i] = log(f.value);
         se += f.se / 300;
+        low[i] = log(ends[0]);
+        high[i] = log(ends[1]);
     }
-    const double truth = inference_sd(x, 300);
-    print_message("spread of p95 %.4f, by blocks %.4f\n", truth, se);
-    assert_true(se > 0.7 * truth && se < 1.4 * truth);
+    const double truth = inference_mean(x, 300), sd = inference_sd(x, 300);
+    for (size_t i = 0; i < 300; i++)
+        covered += low[i] <= truth && truth <= high[i];
+    print_message("spread of p95 %.4f, by blocks %.4f; intervals of a run that hold the truth: %d "
+                  "of 300\n",
+                  sd, se, covered);
+    assert_true(se > 0.7 * sd && se < 1.4 * sd);
+    assert_in_range(covered, 265, 295);
 }
 
 /* What comes over both at the same time is in neither's favour. */
@@ -301,12 +313,11 @@ static void the_beginning_is_cut_where_it_is_over(void **state)
 
 static void results_repeat(void **state)
 {
-    double means[SECONDS];
     (void)state;
     seed = 5;
-    const struct figure one = simulate(100, 0.02, 0.8, means);
+    const struct figure one = simulate(100, 0.02, 0.8, BOOTSTRAP_DRAWS);
     seed = 5;
-    const struct figure two = simulate(100, 0.02, 0.8, means);
+    const struct figure two = simulate(100, 0.02, 0.8, BOOTSTRAP_DRAWS);
     assert_memory_equal(&one, &two, sizeof one);
 }
 
