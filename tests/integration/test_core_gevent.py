@@ -295,6 +295,12 @@ def test_sleepers_are_ended_where_they_sleep():
         assert sorted(seen) == [n for n in range(301) if n != 7] and not waiting.dead
         time.sleep(0.01)  # a nap that was used so is as good as new
         waiting.kill()
+        resting = [gevent.spawn(_katydid.rest, seconds) for seconds in (10, 10, 0.01)]  # whose end raises nothing
+        gevent.sleep(0)
+        assert _katydid.end_sleepers(resting[:1], _katydid.sleepers(), gevent.GreenletExit) == []
+        resting[1].kill()
+        assert [rest.get() for rest in (resting[0], resting[2])] == [True, None]
+        assert isinstance(resting[1].get(), gevent.GreenletExit)
     """)
 
 

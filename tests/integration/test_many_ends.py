@@ -5,10 +5,12 @@ import pytest
 from harness import csv_row, katydid, locustfile, signal
 
 MANY = """
-from locust import User, constant, events, task
+import locust, os
+from locust import constant, events, task
 seen = {"started": 0, "ended": 0, "freed": 0, "held": 0}
 
-class Visitor(User):
+class Visitor(getattr(locust, os.environ["KIND"])):
+    host = "http://127.0.0.1:9"
     wait_time = constant(1000)
 
     def on_start(self):
@@ -52,9 +54,9 @@ class Visitor(User):
 """
 
 
-@pytest.mark.parametrize("more", [[], ["--stop-timeout", "60"]], ids=["", "with a stop timeout"])
-def test_users_that_have_ended_give_their_memory_back_while_others_end(more):
-    with locustfile(MANY) as path, katydid("-f", path, "--headless", "--only-summary", "-u", 5000, "-r", 5000, *more) as process:
+@pytest.mark.parametrize("kind, more", [("User", []), ("User", ["--stop-timeout", "60"]), ("HttpUser", []), ("FastHttpUser", [])])
+def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, more):
+    with locustfile(MANY) as path, katydid("-f", path, "--headless", "--only-summary", "-u", 5000, "-r", 5000, *more, env={"KIND": kind}) as process:
         process.wait_line("All users spawned")
         process.signal(signal.SIGINT)
         assert process.wait() == 0, process.describe()

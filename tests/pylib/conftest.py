@@ -111,11 +111,11 @@ def fake_core():
     core.stats = FakeStats()
     core.recorded, core.exceptions = core.stats.recorded, core.stats.exceptions
     core.record_request = core.stats
-    core.sleep = gevent.sleep
+    core.sleep = core.rest = gevent.sleep
     core.late = lambda seconds: None
     core.discard_bodies = lambda whether: None
     core.small_stack = REAL.small_stack
-    core.end_sleepers, core.sleepers = REAL.end_sleepers, REAL.sleepers
+    core.end_sleepers, core.sleepers, core.Session = REAL.end_sleepers, REAL.sleepers, REAL.Session
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check

@@ -242,26 +242,28 @@ static struct nap *nap_new(void)
     return n;
 }
 
-/* The sleep is over, by whatever ended it. Returns 0, or -1 when it raises. */
-static int nap_end(struct nap *n, int rc)
+enum nap_over { NAP_FAILED = -1, NAP_OVER, NAP_ENDED /* by end_sleepers */ };
+
+/* The sleep is over, by whatever ended it. */
+static enum nap_over nap_end(struct nap *n, int rc, bool raises)
 {
     PyObject *thrown = n->thrown;
     evtimer_del(&n->timer);
     n->next_free = free_naps;
     free_naps = n;
     if (!thrown)
-        return rc;
-    if (rc == 0)
+        return rc ? NAP_FAILED : NAP_OVER;
+    if (rc == 0 && raises)
         PyErr_SetNone(thrown);
     Py_DECREF(thrown);
-    return -1;
+    return rc || raises ? NAP_FAILED : NAP_ENDED;
 }
 
-int hub_sleep(double seconds)
+static enum nap_over nap(double seconds, bool raises)
 {
     if (!is_here) {
         PyErr_SetString(PyExc_RuntimeError, "this can wait in the thread of the main loop only");
-        return -1;
+        return NAP_FAILED;
     }
     struct nap *n = nap_new();
     if (seconds > 0) {
@@ -270,7 +272,12 @@ int hub_sleep(double seconds)
     } else {
         n->park.is_woken = true;
     }
-    return nap_end(n, park(&n->park));
+    return nap_end(n, park(&n->park), raises);
+}
+
+int hub_sleep(double seconds)
+{
+    return nap(seconds, true) == NAP_OVER ? 0 : -1;
 }
 
 /* Elsewhere than on the main loop's thread: gevent's own, which blocks that thread only. */
@@ -284,9 +291,8 @@ static PyObject *sleep_elsewhere(PyObject *const *args, Py_ssize_t n, PyObject *
     return result;
 }
 
-static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+static PyObject *sleep_here(PyObject *const *args, Py_ssize_t n, PyObject *names, bool raises)
 {
-    (void)module;
     if (!is_here || guest_is_on() || names || n > 1)
         return sleep_elsewhere(args, n, names);
     double seconds = n ? PyFloat_AsDouble(args[0]) : 0;
@@ -303,7 +309,20 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n,
     struct loop *l = loop_main();
     if (seconds <= 0 && l && l->callback_count > 0) /* those were there first */
         return sleep_elsewhere(args, n, names);
-    return hub_sleep(seconds) ? NULL : Py_NewRef(Py_None);
+    const enum nap_over over = nap(seconds, raises);
+    return over == NAP_FAILED ? NULL : Py_NewRef(over == NAP_ENDED ? Py_True : Py_None);
+}
+
+static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    (void)module;
+    return sleep_here(args, n, names, true);
+}
+
+static PyObject *py_rest(PyObject *module, PyObject *seconds)
+{
+    (void)module;
+    return sleep_here(&seconds, 1, NULL, false);
 }
 
 static struct nap *nap_at(size_t index)
@@ -409,6 +428,8 @@ static PyMethodDef methods[] = {
      "their next turn; returns those that do not sleep"},
     {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
      "sleep(seconds=0): wait while others run; 0 lets run what is ready"},
+    {"rest", py_rest, METH_O,
+     "rest(seconds): sleep(), which returns True, and raises nothing, when end_sleepers() ends it"},
     {0},
 };
 

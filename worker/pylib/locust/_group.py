@@ -4,6 +4,7 @@
 import gc
 import time
 from collections import Counter
+from sys import getrefcount
 
 import _katydid
 import gevent
@@ -85,6 +86,29 @@ def is_alive(user):
     return not user._greenlet.ready()
 
 
+def _references_alone():
+    for one in [object()]:
+        return getrefcount(one)
+
+
+_KNOWN_TO_CLIENT = _references_alone() + 1  # references to a user in the loop below
+_KNOWN_TO_USER = _KNOWN_TO_CLIENT - 1
+
+
+def _left(users):
+    """Those that are alive. Of the others those part from their clients whom nobody else knows: user and client have each other, so
+    that their memory would only come back with the next look for garbage."""
+    left = []
+    for user in users:
+        if is_alive(user):
+            left.append(user)
+        elif getrefcount(user) == _KNOWN_TO_CLIENT:
+            client = user.__dict__.get("client")
+            if isinstance(client, _katydid.Session) and getrefcount(client) == _KNOWN_TO_USER and client.user is user:
+                client.user = None
+    return left
+
+
 def kill_in_slices(users, is_killed):
     """Kills those of whom is_killed(user), asked just before, says so; the loop runs between two slices. Returns those that are alive.
 
@@ -93,7 +117,7 @@ def kill_in_slices(users, is_killed):
     if len(users) > _SLICE:
         gc.freeze()  # else each look for garbage would go through these lists
         gevent.sleep(0)
-    left = []
+    left, slow = [], []
     for start in range(0, len(users), _KILLED_AT_ONCE):
         stop = start + _KILLED_AT_ONCE
         some = users[start:stop]
@@ -103,9 +127,10 @@ def kill_in_slices(users, is_killed):
         if awake:
             gevent.killall(awake, block=False)
         gevent.sleep(0)
-        left += filter(is_alive, some)
+        left += _left(slow)
+        slow = _left(some)  # perhaps only in this turn of the loop
     users.clear()
-    return left
+    return left + slow
 
 
 def join_in_pieces(users, timeout):

@@ -391,19 +391,19 @@ def _has_plain_set(user):
 def run_user_tasks(user):
     """The life of a user with its own tasks; see _run_tasks."""
     if _has_plain_set(user):
-        _run_tasks(user)
-    else:
-        user._taskset_instance.run()
+        return _run_tasks(user)
+    return user._taskset_instance.run()
 
 
 def _plain_loop(user, holder):
     """Chooses, runs and waits, until a step is replaced. holder: the User for its own tasks, or
-    the TaskSet.
+    the TaskSet. True: the user was killed while it waited, as GreenletExit would say (which costs
+    each of many users that end as much again).
 
     A wait of 0 must let the other users run. While the loop has not turned since the last time
     nobody else did; a task that waited for something itself (a request, a sleep) let it turn.
     """
-    sleep = _katydid.sleep
+    sleep, rest = _katydid.sleep, _katydid.rest
     loop = gevent.get_hub().loop
     getrandbits = random.getrandbits
     seen = loop.iteration
@@ -444,7 +444,8 @@ def _plain_loop(user, holder):
                 raise StopUser()
             user._state = LOCUST_STATE_WAITING
             if gevent.sleep is _gevents_sleep:
-                sleep(seconds)
+                if rest(seconds):
+                    return True
             else:
                 gevent.sleep(seconds)
             if user._state == LOCUST_STATE_STOPPING:
@@ -482,8 +483,9 @@ def _let_others_run(seen):
 
 
 def _run_tasks(user, task_set=None):
-    """The life of a user inside one set (None: the user's own tasks). Never returns: raises what
-    ends the set (Reschedule...) or the user (StopUser, StopTest, GreenletExit)."""
+    """The life of a user inside one set (None: the user's own tasks). Raises what ends the set
+    (Reschedule...) or the user (StopUser, StopTest, GreenletExit); the last one it returns, when the
+    user waited between tasks of its own."""
     is_users = task_set is None or task_set is user._set
     must_wait = is_again = False
     seen = None
@@ -503,7 +505,11 @@ def _run_tasks(user, task_set=None):
                     holder.wait()
                 must_wait = False
             if is_plain and not _iterations.is_on and user._chances is None:
-                _plain_loop(user, holder)
+                if _plain_loop(user, holder):
+                    if task_set is not None:
+                        raise GreenletExit()
+                    user._is_ending = True
+                    return GreenletExit()
             else:
                 _custom_loop(user, user._taskset_instance if holder is user else holder)
         except RescheduleTaskImmediately:

@@ -52,6 +52,11 @@ class UserMeta(type):
         return super().__new__(mcs, classname, bases, class_dict)
 
 
+def _without_circle(end):
+    """Its traceback has the frame that it is returned to, whose memory, and the user's, would wait for a look for garbage."""
+    return end if isinstance(end, StopTest) else end.with_traceback(None)
+
+
 class User(metaclass=UserMeta):
     """A simulated user. Subclasses say what it does (tasks) and at which pace (wait_time)."""
 
@@ -110,7 +115,7 @@ class User(metaclass=UserMeta):
         try:
             see_to(self.on_start())
         except (StopUser, StopTest, GreenletExit) as end:
-            return end
+            return _without_circle(end)
         except Exception as error:
             report_error(self, self, error, logger)
             if not self.environment.catch_exceptions:
@@ -118,11 +123,10 @@ class User(metaclass=UserMeta):
             return None
         try:
             if self._arrivals is None or not self._arrivals.is_open:
-                run_user_tasks(self)
-            else:
-                run_arrivals(self, self._arrivals)
+                return run_user_tasks(self)
+            run_arrivals(self, self._arrivals)
         except (StopUser, StopTest, GreenletExit) as end:
-            return end
+            return _without_circle(end)
 
     def _stopped(self):
         self._is_ending = True
@@ -370,7 +374,7 @@ class PytestUser(User):
                 self.fixtures = [f.katydid_arguments(self, stack) for f in self.functions]
                 self._call_for_ever()
         except (StopUser, StopTest, GreenletExit) as end:
-            return end
+            return _without_circle(end)
         except Exception as error:  # of a fixture
             report_error(self, self, error)
             if not self.environment.catch_exceptions:
