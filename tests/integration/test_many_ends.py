@@ -2,7 +2,7 @@
 """The end of many users: each has its on_stop, what it did there counts, and its memory goes back before the last one has ended."""
 
 import pytest
-from harness import csv_row, katydid, locustfile, signal
+from harness import csv_row, katydid, locustfile, run_script, signal
 
 MANY = """
 import locust, os
@@ -53,6 +53,24 @@ class Visitor(User):
         pass
 """
 
+TURNS = """
+import gevent
+from locust._group import those
+turns = 0
+
+def count():
+    global turns
+    while True:
+        gevent.sleep(1e-9)
+        turns += 1
+
+gevent.spawn(count)
+gevent.sleep(0.01)
+before = turns
+assert len(those(list(range(200_000)), lambda n: n % 2)) == 100_000
+assert turns - before >= 15, (before, turns)
+"""
+
 
 @pytest.mark.parametrize("kind, more", [("User", []), ("User", ["--stop-timeout", "60"]), ("HttpUser", []), ("FastHttpUser", [])])
 def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, more):
@@ -62,6 +80,10 @@ def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, mor
         assert process.wait() == 0, process.describe()
     seen = eval(process.stdout.splitlines()[-1])
     assert seen["started"] == seen["ended"] == 5000 and seen["held"] < 1000, process.describe()
+
+
+def test_the_loop_has_its_turns_while_many_are_looked_at(tmp_path):
+    run_script(tmp_path, TURNS)
 
 
 def test_workers_that_are_busy_with_the_end_of_their_users_are_waited_for(tmp_path):

@@ -20,7 +20,7 @@ from katydid_boot import library
 from . import _errors, _scenarios, log
 from . import _runner_settings as settings
 from ._feeds import CoreFeed, counts_by_itself
-from ._group import UserGroup, join_in_pieces, kill_in_slices, those
+from ._group import SHORTEST_S, UserGroup, join_in_pieces, kill_in_slices, those
 from ._methods import CountByMethods, counting
 from ._needs import give_host
 from .exception import StopTest
@@ -30,7 +30,6 @@ from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE
 logger = logging.getLogger("locust.runners")
 
 _SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its turn
-_SHORTEST_S = 1e-9
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
 _FEW = 10_000  # users that a garbage collection looks at in no time
@@ -302,7 +301,7 @@ class Runner:
                     logger.debug("%i users spawned", self.user_count)
                 if time.monotonic() > turn_ends:
                     gc.freeze()
-                    gevent.sleep(_SHORTEST_S)  # 0 would first let the new users do all they can
+                    gevent.sleep(SHORTEST_S)  # 0 would first let the new users do all they can
                     turn_ends = time.monotonic() + _SPAWN_SLICE_S
             logger.debug("All users of class %s spawned", name)
         gc.freeze()
