@@ -39,6 +39,7 @@ struct ledger_part {      /* of a worker and a scenario */
     uint32_t users, waiting,
         busy;              /* told: its users; arrivals that wait for one; users in an iteration */
     uint32_t most_waiting; /* ... that waited at a time, so far */
+    uint32_t most_users;   /* of what it told */
 };
 
 struct ledger_worker {

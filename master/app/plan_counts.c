@@ -54,6 +54,8 @@ void plans_told(struct master *m, const struct worker *w, const struct message_s
         parts[i].users = told->users;
         parts[i].waiting = told->waiting;
         parts[i].busy = told->busy;
+        if (told->users > parts[i].most_users)
+            parts[i].most_users = told->users;
         if (told->most_waiting > parts[i].most_waiting)
             parts[i].most_waiting = told->most_waiting;
     }

@@ -55,6 +55,7 @@ static void read_users(const struct master *m, size_t i, struct scenario_progres
     const struct ledger *l = &m->plans.ledger;
     for (size_t w = 0; i < l->scenarios && w < l->count; w++) {
         f->most_waiting += l->workers[w].parts[i].most_waiting;
+        f->most_users += l->workers[w].parts[i].most_users;
         const struct worker *worker =
             roster_find((struct roster *)(uintptr_t)&m->machine.roster, l->workers[w].id);
         if (!f->is_on || !worker || !worker_is_active(worker))

@@ -156,7 +156,8 @@ void scenario_progress_write(const struct scenario *s, const struct scenario_pro
     put_throttle(s, f->now_s, out);
     for (int n = 0; n < ITERATIONS_NUMBERS; n++)
         sbuf_addf(out, ",\"%s\":%" PRIu64, names[n], f->numbers[n]);
-    sbuf_addf(out, ",\"users\":%" PRIu64 ",\"waiting\":%" PRIu64, f->users, f->waiting);
+    sbuf_addf(out, ",\"users\":%" PRIu64 ",\"most_users\":%" PRIu64 ",\"waiting\":%" PRIu64,
+              f->users, f->most_users, f->waiting);
     if (scenario_is_open(s))
         sbuf_addf(out, ",\"most_waiting\":%" PRIu64 ",\"busy\":%" PRIu64, f->most_waiting, f->busy);
     put_late(f->delay, out);

@@ -13,10 +13,10 @@ struct scenario_progress {
     bool is_paused;                       /* by somebody */
     uint64_t numbers[ITERATIONS_NUMBERS]; /* since the statistics began */
     double rate;                          /* iterations started, a second, of late */
-    uint64_t users, waiting, busy;    /* now: its users; arrivals that wait for one; users in one */
-    uint64_t most_waiting;            /* at a time, so far; the sum of the workers' */
-    const char *more;                 /* members that follow, each behind a comma; or NULL */
-    const struct series_value *delay; /* start_delay, in ms; or NULL */
+    uint64_t users, waiting, busy; /* now: its users; arrivals that wait for one; users in one */
+    uint64_t most_waiting, most_users; /* at a time, so far; the sums of the workers' */
+    const char *more;                  /* members that follow, each behind a comma; or NULL */
+    const struct series_value *delay;  /* start_delay, in ms; or NULL */
 };
 
 /* Appends an object. */

@@ -89,6 +89,8 @@ export interface Scenario {
   waiting: number;
   /** Of an open one: the most that waited at a time, so far. */
   most_waiting?: number;
+  /** ... of its users; absent: an older Katydid stored it. */
+  most_users?: number;
   /** Of the users of an open one: those in an iteration. */
   busy?: number;
   late: { "1": number; "10": number; "100": number };

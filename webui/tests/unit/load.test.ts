@@ -43,7 +43,7 @@ test("arrivals at once are of the plan as well", () => {
 });
 
 test("what the API says of a scenario is what the page knows of one", () => {
-  const every: Required<Scenario> = { ...scenario([]), arrivals: 1, iterations: 1, throttle: null, on_busy: "grow", busy: 0, most_waiting: 0,
+  const every: Required<Scenario> = { ...scenario([]), arrivals: 1, iterations: 1, throttle: null, on_busy: "grow", busy: 0, most_waiting: 0, most_users: 0,
     knee: { state: "", why: "", level: 0, levels: [], capacity: null, knee: null, law: null } };
   const said = api.paths["/api/v1/scenarios"].get.responses["200"].content["application/json"].schema.properties.scenarios.items.properties;
   expect(Object.keys(every).sort()).toEqual(Object.keys(said).sort());

@@ -92,6 +92,7 @@ static void numbers_are_told_as_they_are(void **state)
                                         .waiting = 3,
                                         .busy = 11,
                                         .most_waiting = 7,
+                                        .most_users = 9,
                                         .delay = &delay};
     json_t *v = written("buy:ramping-arrival-rate:stages=60s:60/s", &f);
     assert_true(number(v, "due") == 120 && number(v, "started") == 100);
@@ -99,7 +100,8 @@ static void numbers_are_told_as_they_are(void **state)
     assert_true(number(v, "repeated") == 1 && number(v, "interrupted") == 4 &&
                 number(v, "users") == 12);
     assert_true(number(v, "busy") == 11 && number(v, "waiting") == 3 &&
-                number(v, "most_waiting") == 7 && number(v, "arrivals") == 1800);
+                number(v, "most_waiting") == 7 && number(v, "most_users") == 9 &&
+                number(v, "arrivals") == 1800);
     assert_float_equal(number(v, "level"), 30, 1e-6);
     const json_t *late = json_object_get(v, "late");
     assert_true(number(late, "1") == 10 && number(late, "10") == 10 && number(late, "100") == 2);

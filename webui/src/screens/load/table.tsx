@@ -30,7 +30,7 @@ const COLUMNS: readonly Column[] = [
   { label: "Dropped", title: "No virtual user was free, and no place to wait", text: dropped, isWarm: (of) => of.dropped > 0 },
   { label: "Cut", title: "Waited still when the test ended, or lost with a worker", text: counted((of) => of.cut), isWarm: (of) => of.lost > 0 },
   { label: "Delay p50 / p99 / max, ms", title: "How long after its time an iteration started", text: delay },
-  { label: "Users", title: "Virtual users there are now, and at most", text: (of) => (of.is_of_all ? "all" : `${count(of.users)} of ${count(of.max_users)}`) },
+  { label: "Users", title: "Virtual users there are now, of how many there may be, and the most there were so far", text: (of) => (of.is_of_all ? "all" : `${count(of.users)} of ${count(of.max_users)}${of.most_users ? ` (most ${count(of.most_users)})` : ""}`) },
   { label: "Busy", title: "Virtual users in an iteration; the others wait for an arrival", text: (of) => (of.is_open && !of.is_of_all ? count(of.busy ?? 0) : "–"), isWarm: (of) => of.users > 0 && of.busy === of.max_users },
 ];
 
