@@ -7,6 +7,7 @@
 #include "master/app/core.h"
 #include "master/app/repeat.h"
 #include "master/store/run_about.h"
+#include "master/store/run_load.h"
 #include "master/store/side.h"
 #include <math.h>
 #include <stdlib.h>
@@ -58,6 +59,16 @@ void baseline_fini(struct master *m)
     free(m->judging.baseline);
 }
 
+static void add_load(const struct master *m, json_t *about)
+{
+    struct sbuf text = {0};
+    plans_write_progress(m, &text);
+    json_t *scenarios = json_loadb(text.data, text.len, 0, NULL);
+    run_load_note(about, scenarios);
+    json_decref(scenarios);
+    sbuf_fini(&text);
+}
+
 static void add_script(const struct master *m, json_t *about)
 {
     const char *text = m->nodes.host.script.about;
@@ -85,7 +96,9 @@ json_t *baseline_about(const struct master *m, bool is_valid)
         k->load.run_time_s, "duration", run_s, "valid", is_valid, "plans", (int)m->plans.list.count,
         "workers", (int)workers, "environment", run_about_environment(machine, workers));
     json_decref(machine);
-    if (m->plans.list.count > 0) { /* as they need them */
+    if (m->plans.list.count > 0)
+        add_load(m, about);
+    if (m->plans.list.count > 0 && !plans_are_of_all(&m->plans)) { /* as they need them */
         json_object_set_new(about, "users", json_null());
         json_object_set_new(about, "spawn_rate", json_null());
     }

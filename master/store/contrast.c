@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/data/number_text.h"
+#include "master/store/run_load.h"
 #include "master/store/run_name.h"
 #include "master/store/steady.h"
 #include <math.h>
@@ -11,7 +12,7 @@
 
 #define FALSE_SHARE 0.05
 #define SAMPLES_MIN 1000 /* of a row that is judged */
-#define LOAD_DIFFERS 0.05
+#define MIX_DIFFERS 0.05
 
 /* ---- two runs of one seed ---- */
 
@@ -90,16 +91,11 @@ static double share_of(const struct tally *t, const struct stats *s)
     return t && s->total.requests ? (double)t->requests / (double)s->total.requests : 0;
 }
 
-static bool differs(double a, double b)
-{
-    return isfinite(a) && isfinite(b) && fabs(a - b) > LOAD_DIFFERS * fmax(fabs(a), fabs(b));
-}
-
 /* The row whose share of the requests differs most, if that is too much. */
 static const struct tally *other_mix(const struct stats *a, const struct stats *b)
 {
     const struct tally *worst = NULL;
-    double most = LOAD_DIFFERS;
+    double most = MIX_DIFFERS;
     for (const struct tally *t = b->rows; t; t = t->next) {
         const double by = fabs(share_of(t, b) - share_of(stats_find(a, t->method, t->name), a));
         if (by > most) {
@@ -113,23 +109,17 @@ static const struct tally *other_mix(const struct stats *a, const struct stats *
 static bool refuse_load(const struct contrast_run *a, const struct contrast_run *b,
                         struct sbuf *why)
 {
-    const bool open[] = {number_of(a->meta, "plans") > 0, number_of(b->meta, "plans") > 0};
     const struct tally *row = other_mix(a->stats, b->stats);
+    if (run_load_differs(a->meta, b->meta, why) || !row)
+        return why->len > 0;
     char *names[] = {run_name(a->meta), run_name(b->meta)};
-    if (open[0] != open[1])
-        sbuf_addf(why, "the load differs: %s has scenarios, %s has not", names[open[0] ? 0 : 1],
-                  names[open[0] ? 1 : 0]);
-    else if (differs(number_of(a->meta, "users"), number_of(b->meta, "users")))
-        sbuf_addf(why, "the load differs: %g users in %s, %g in %s", number_of(a->meta, "users"),
-                  names[0], number_of(b->meta, "users"), names[1]);
-    else if (row)
-        sbuf_addf(why, "the load differs: '%s %s' is %.1f %% of the requests in %s, %.1f %% in %s",
-                  row->method, row->name,
-                  100 * share_of(stats_find(a->stats, row->method, row->name), a->stats), names[0],
-                  100 * share_of(row, b->stats), names[1]);
+    sbuf_addf(why, "the load differs: '%s %s' is %.1f %% of the requests in %s, %.1f %% in %s",
+              row->method, row->name,
+              100 * share_of(stats_find(a->stats, row->method, row->name), a->stats), names[0],
+              100 * share_of(row, b->stats), names[1]);
     free(names[0]);
     free(names[1]);
-    return why->len > 0;
+    return true;
 }
 
 static bool is_too_short(const struct steady *s, bool is_forced)

@@ -4,6 +4,7 @@
 #include "master/data/number_text.h"
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
+#include "master/store/run_load.h"
 #include "master/store/run_metric.h"
 #include <errno.h>
 #include <math.h>
@@ -214,7 +215,7 @@ static bool is_like(const json_t *run, const json_t *like)
         if (a && b && !json_is_null(a) && !json_is_null(b) && !json_equal(a, b))
             return false;
     }
-    return json_is_true(json_object_get(run, "valid")) &&
+    return !run_load_differs(run, like, NULL) && json_is_true(json_object_get(run, "valid")) &&
            strcmp(text_of(run, "state"), "done") == 0 &&
            strcmp(text_of(run, "run"), text_of(like, "run")) != 0;
 }

@@ -9,6 +9,7 @@
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
 #include "master/store/run_kept.h"
+#include "master/store/run_load.h"
 #include "master/store/run_metric.h"
 #include "master/store/run_totals.h"
 #include <errno.h>
@@ -99,7 +100,7 @@ static void set_head(struct writer *w, const struct snapshot *s)
     set_number(w->meta, "started", v->started_at);
     set_number(w->meta, "ended", v->ended_at > 0 ? v->ended_at : NAN);
     set_number(w->meta, "duration", s->run_age_s);
-    if (v->plan_count > 0) { /* as they need them: "users_most" says how many */
+    if (v->scenario_count > 0) { /* as they need them: "users_most" says how many */
         json_object_set_new(w->meta, "users", json_null());
         json_object_set_new(w->meta, "spawn_rate", json_null());
     } else {
@@ -440,25 +441,11 @@ static void note_script(struct writer *w, const struct snapshot *s)
     json_decref(script);
 }
 
-/* Of all scenarios together; nothing where none counts them. */
-static void note_iterations(struct writer *w, const struct snapshot *s)
+static void note_load(struct writer *w, const struct snapshot *s)
 {
-    static const char *const kinds[] = {"due", "started", "dropped", "cut"};
-    json_int_t sums[sizeof kinds / sizeof *kinds] = {0};
-    json_t *plans = s->end.plans ? json_loads(s->end.plans, 0, NULL) : NULL, *numbers, *plan;
-    size_t i;
-    json_array_foreach(json_object_get(plans, "scenarios"), i, plan)
-    {
-        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-            sums[k] += json_integer_value(json_object_get(plan, kinds[k]));
-    }
-    json_decref(plans);
-    if (sums[0] == 0 && sums[1] == 0)
-        return;
-    numbers = json_object();
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        json_object_set_new(numbers, kinds[k], json_integer(sums[k]));
-    json_object_set_new(w->meta, "iterations", numbers);
+    json_t *scenarios = s->end.plans ? json_loads(s->end.plans, 0, NULL) : NULL;
+    run_load_note(w->meta, scenarios);
+    json_decref(scenarios);
 }
 
 static void end(struct writer *w, const struct snapshot *s)
@@ -470,7 +457,7 @@ static void end(struct writer *w, const struct snapshot *s)
     set_environment(w, s->view);
     set_text(w->meta, "state", "done");
     note_script(w, s);
-    note_iterations(w, s);
+    note_load(w, s);
     note_verdict(w, s);
     json_object_set_new(w->meta, "totals", run_totals_numbers(&s->view->total, s->view->row_count));
     set_number(w->meta, "users_most", run_totals_users(s->view));

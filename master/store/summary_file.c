@@ -4,6 +4,7 @@
 #include "common/base/sbuf.h"
 #include "master/store/bucket_json.h"
 #include "master/store/json_slice.h"
+#include "master/store/run_load.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -189,14 +190,16 @@ static char *take_all(struct stored *s, struct json_slice all, const char *path)
     const char *kind = json_string_value(schema);
     const bool is_ours = kind && strcmp(kind, "katydid-summary/1") == 0;
     stats_init(&s->stats, ms_of(run, "started", 0), STATS_LIMITS_DEFAULT);
-    s->meta = meta_of(
-        run, verdict,
-        json_slice_count(json_slice_member(json_slice_member(all, "scenarios"), "scenarios")),
-        path);
+    const struct json_slice plans = json_slice_member(all, "scenarios");
+    /* without what is too large there they are compared by their rows */
+    json_t *scenarios = plans.len <= PIECE_MOST ? load_piece(&r, plans) : NULL;
+    s->meta = meta_of(run, verdict, json_slice_count(json_slice_member(plans, "scenarios")), path);
+    run_load_note(s->meta, scenarios);
     if (is_ours && take_tally(&r, json_slice_member(all, "total"), &s->stats.total) && rows.text)
         r.is_bad |= !json_slice_each(rows, take_next_row, &r);
     if (is_ours && !r.is_bad && !r.is_large)
         json_slice_each(json_slice_member(all, "errors"), take_failure, &r);
+    json_decref(scenarios);
     json_decref(schema);
     json_decref(run);
     json_decref(verdict);
