@@ -421,7 +421,9 @@ json_t *history_metrics(struct history *h, const char *id)
     return collect(statement(h,
                              "SELECT json_object('method',m.method,'name',m.name,"
                              "'metric',m.metric," METRIC ") FROM run_metric m WHERE m.id=?"
-                             " ORDER BY m.name<>'', m.method, m.name",
+                             " ORDER BY m.method<>'' OR m.name<>'',"
+                             " max(m.n) OVER (PARTITION BY m.method, m.name) DESC,"
+                             " m.method, m.name, m.metric",
                              "s", id),
                    true);
 }

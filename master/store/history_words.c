@@ -44,11 +44,21 @@ static int fail(char **why, const char *path, const char *what)
 
 /* ---- mending ---- */
 
+/* What its file says of it, of a killed master's what came of it; and its rows. */
+static json_t *mended(struct stored *s, json_t **rows)
+{
+    json_t *interrupted = stored_mend(s, rows);
+    if (strcmp(text_of(s->meta, "state"), "done") != 0)
+        return interrupted;
+    json_decref(interrupted);
+    return json_incref(s->meta);
+}
+
 /* Figures with their intervals, from the seconds that its file has. */
 static int put_metrics(struct history *h, const char *id, const struct stored *s,
-                       const json_t *rows, char **why)
+                       const json_t *meta, const json_t *rows, char **why)
 {
-    const struct contrast_run run = {s->timeline, &s->stats, s->meta};
+    const struct contrast_run run = {s->timeline, &s->stats, meta};
     json_t *metrics = run_metric_table(&run, rows);
     const int rc = history_put_metrics(h, id, metrics, why);
     json_decref(metrics);
@@ -60,9 +70,9 @@ static bool fill_in(struct history *h, const char *id)
 {
     char *why = NULL;
     struct stored *s = history_open_run(h, id, &stored_all, &why);
-    json_t *rows = NULL, *unused = s ? stored_mend(s, &rows) : NULL;
-    const bool is_in = s && put_metrics(h, id, s, rows, &why) == 0;
-    json_decref(unused);
+    json_t *rows = NULL, *meta = s ? mended(s, &rows) : NULL;
+    const bool is_in = s && put_metrics(h, id, s, meta, rows, &why) == 0;
+    json_decref(meta);
     json_decref(rows);
     stored_close(s);
     free(why);
@@ -73,17 +83,10 @@ static bool take_in(struct history *h, const char *id)
 {
     char *path = history_path(h, id), *why = NULL;
     struct stored *s = stored_open(path, &stored_all, true, &why);
-    json_t *rows = NULL, *meta = NULL;
-    if (s && strcmp(text_of(s->meta, "state"), "done") != 0)
-        meta = stored_mend(s, &rows);
-    else if (s) {
-        json_t *unused = stored_mend(s, &rows);
-        json_decref(unused);
-        meta = json_incref(s->meta);
-    }
+    json_t *rows = NULL, *meta = s ? mended(s, &rows) : NULL;
     const bool is_in = meta && history_put(h, meta, &why) == 0 &&
                        history_put_rows(h, id, rows, &why) == 0 &&
-                       put_metrics(h, id, s, rows, &why) == 0;
+                       put_metrics(h, id, s, meta, rows, &why) == 0;
     json_decref(meta);
     json_decref(rows);
     stored_close(s);
@@ -437,11 +440,16 @@ static void add_interval(struct sbuf *out, const json_t *metric)
     sbuf_addc(out, '\n');
 }
 
-/* The figure; of another row its p95. false: it is not shown. */
+static bool is_of_row(const json_t *metric)
+{
+    return *text_of(metric, "method") || *text_of(metric, "name");
+}
+
+/* The figure; of another row than the total its p95. false: it is not shown. */
 static bool add_metric_name(struct sbuf *out, const json_t *metric)
 {
     const char *figure = text_of(metric, "metric");
-    if (!*text_of(metric, "name")) {
+    if (!is_of_row(metric)) {
         sbuf_addf(out, "  %-11s", figure);
         return true;
     }
@@ -463,9 +471,9 @@ void history_metrics_table(const json_t *metrics, struct sbuf *out)
         sbuf_adds(out, "\nFigures of the steady part, with 95 % intervals\n");
     json_array_foreach(metrics, i, metric)
     {
-        const bool is_more = *text_of(metric, "name") && rows >= METRIC_ROWS;
+        const bool is_more = is_of_row(metric) && rows >= METRIC_ROWS;
         if (!is_more && add_metric_name(out, metric)) {
-            rows += *text_of(metric, "name") != '\0';
+            rows += is_of_row(metric);
             add_interval(out, metric);
         }
     }

@@ -17,6 +17,7 @@ static json_t *number(double value)
 struct row {
     const char *method, *name;
     const struct tally *whole;
+    bool is_total;
 };
 
 static void add_row(json_t *table, const struct row *row, const struct contrast_seen *seen)
@@ -40,15 +41,14 @@ static const struct tally *find(const struct stats *s, const char *method, const
     const struct tally *t = s->rows;
     while (t && (strcmp(t->method, method) != 0 || strcmp(t->name, name) != 0))
         t = t->next;
-    return *name ? t : &s->total;
+    return t;
 }
 
 /* By its blocks; NULL: it has too few requests in them. */
 static struct bootstrap *blocks_of(const struct steady *s, const struct row *row)
 {
-    const bool is_total = !*row->name;
     struct bootstrap *b =
-        steady_bootstrap(s, row->whole->number, is_total ? BOOTSTRAP_DRAWS : ROW_DRAWS);
+        steady_bootstrap(s, row->whole->number, row->is_total ? BOOTSTRAP_DRAWS : ROW_DRAWS);
     if (bootstrap_requests(b) >= SAMPLES_MIN)
         return b;
     bootstrap_free(b);
@@ -66,8 +66,14 @@ json_t *run_metric_table(const struct contrast_run *run, const json_t *rows)
     json_array_foreach(rows, i, each)
     {
         struct row row = {json_string_value(json_array_get(each, 0)),
-                          json_string_value(json_array_get(each, 1)), NULL};
-        if (!row.method || !row.name || !(row.whole = find(run->stats, row.method, row.name)))
+                          json_string_value(json_array_get(each, 1)), NULL, i == 0};
+        if (!row.method || !row.name)
+            continue;
+        if (row.is_total)
+            row.whole = &run->stats->total;
+        else if (*row.method || *row.name) /* else it has the total's place in the table */
+            row.whole = find(run->stats, row.method, row.name);
+        if (!row.whole)
             continue;
         struct contrast_seen seen = {NULL, row.whole, run_s};
         if (has_blocks && row.whole->requests >= SAMPLES_MIN && (bins += steady.count) <= BINS_MOST)

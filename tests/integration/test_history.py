@@ -12,6 +12,7 @@ import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree
 
+import pytest
 from harness import KATYDID, ROOT, SANITIZED, katydid, run_katydid, wait_for
 from read_outputs import read
 
@@ -90,6 +91,32 @@ def test_of_a_master_that_is_killed_there_is_what_was_measured(tmp_path):
         master.wait()
     [one] = stored(tmp_path / "h")
     assert one["state"] == "interrupted" and one["totals"]["requests"] > 0 and not one["valid"]
+    [rate] = [each["value"] for each in json.loads(runs(tmp_path / "h", "show", "latest", "--json"))["intervals"] if (each["name"], each["metric"]) == ("", "rps")]
+    assert rate == pytest.approx(one["totals"]["rps"], rel=0.2)  # of all its time, and not of what its file said last
+
+
+UNNAMED = """
+    from locust import User, constant, task
+
+    class Shop(User):
+        wait_time = constant(0.1)
+
+        @task
+        def buy(self):
+            self.environment.events.request.fire(request_type="GET", name="", response_time=5, response_length=3, exception=None, context={})
+            self.environment.events.request.fire(request_type="", name="", response_time=7, response_length=3, exception=None, context={})
+            self.environment.events.request.fire(request_type="GET", name="/slow", response_time=1000, response_length=3, exception=None, context={})
+"""
+
+
+def test_a_row_without_a_name_has_figures_of_its_own(tmp_path):
+    file = tmp_path / "shop.py"
+    file.write_text(textwrap.dedent(UNNAMED))
+    assert run_katydid("-f", file, "--headless", "-t", 2, "--history", tmp_path / "h").code == 0
+    whole = json.loads(runs(tmp_path / "h", "show", "latest", "--json"))["intervals"]
+    means = {(one["method"], one["name"]): round(one["value"]) for one in whole if one["metric"] == "mean"}
+    assert means == {("", ""): 337, ("GET", ""): 5, ("GET", "/slow"): 1000}
+    assert re.search(r"^  p95 of GET   +5\S* ms", runs(tmp_path / "h", "show", "latest"), re.M)
 
 
 SCENARIO = """
