@@ -104,8 +104,10 @@ json_t *baseline_about(const struct master *m, bool is_valid)
     }
     add_script(m, about);
     run_about_seed(o, about);
-    if (repeat_id(m))
-        json_object_set_new(about, "tags", json_pack("{s:s}", "repeat", repeat_id(m)));
+    json_object_set_new(about, "tags", run_about_tags(o, repeat_id(m)));
+    json_object_set_new(
+        about, "host",
+        json_string(k->load.host ? k->load.host : script_host(&m->nodes.host.script)));
     return about;
 }
 

@@ -58,18 +58,6 @@ static size_t list_classes(const struct master *m, struct view_class *out)
     return s->class_count;
 }
 
-static const char *shown_host(const struct master *m)
-{
-    if (m->machine.load.host)
-        return m->machine.load.host;
-    const struct script *s = &m->nodes.host.script;
-    const char *host = s->class_count > 0 ? s->classes[0].host : NULL;
-    for (size_t i = 1; host && i < s->class_count; i++)
-        if (!s->classes[i].host || strcmp(host, s->classes[i].host) != 0)
-            return "";
-    return host ? host : "";
-}
-
 static size_t list_outputs(const struct master *m, struct output_state *states,
                            struct view_output *out)
 {
@@ -106,7 +94,7 @@ void publish_view(struct master *m)
         .version = KATYDID_VERSION,
         .locustfile =
             m->nodes.host.script.locustfile ? m->nodes.host.script.locustfile : m->o->locustfile,
-        .host = shown_host(m),
+        .host = m->machine.load.host ? m->machine.load.host : script_host(&m->nodes.host.script),
         .notice = m->reload.why ? m->reload.why : inbox_notice(&m->nodes),
         .ended_by = m->machine.run.state == RUN_STOPPED ? m->nodes.ended_by : "",
         .started_at = m->machine.run.started_at,

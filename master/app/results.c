@@ -310,17 +310,10 @@ static void add_documents(struct master *m)
 static json_t *about_run(const struct master *m)
 {
     const struct options *o = m->o;
-    json_t *tags = json_object();
-    for (char **tag = o->run_tags; tag && *tag; tag++) {
-        const char *equals = strchr(*tag, '=');
-        json_object_setn_new(tags, *tag, equals ? (size_t)(equals - *tag) : strlen(*tag),
-                             json_string(equals ? equals + 1 : ""));
-    }
-    if (repeat_id(m))
-        json_object_set_new(tags, "repeat", json_string(repeat_id(m)));
-    json_t *about = json_pack("{s:s,s:s,s:s,s:o}", "profile", o->profile ? o->profile : "",
-                              "test_id", o->test_id ? o->test_id : "", "note",
-                              o->run_note ? o->run_note : "", "tags", tags);
+    json_t *about =
+        json_pack("{s:s,s:s,s:s,s:o}", "profile", o->profile ? o->profile : "", "test_id",
+                  o->test_id ? o->test_id : "", "note", o->run_note ? o->run_note : "", "tags",
+                  run_about_tags(o, repeat_id(m)));
     run_about_seed(o, about);
     return about;
 }

@@ -663,3 +663,12 @@ void script_fini(struct script *s)
     free(s->settings.csv_prefix);
     memset(s, 0, sizeof *s);
 }
+
+const char *script_host(const struct script *s)
+{
+    const char *host = s->class_count > 0 ? s->classes[0].host : NULL;
+    for (size_t i = 1; host && i < s->class_count; i++)
+        if (!s->classes[i].host || strcmp(host, s->classes[i].host) != 0)
+            return "";
+    return host ? host : "";
+}

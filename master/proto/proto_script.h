@@ -56,6 +56,8 @@ struct script {    /* what the host found in the locustfile; owned */
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
 void script_fini(struct script *s);
+/* That of all its classes; "": none, or not one. Borrowed. */
+const char *script_host(const struct script *s);
 
 /* The options map of a script with one value changed, whole, into out (unless UNKNOWN or BAD). */
 enum proto_option {

@@ -212,12 +212,15 @@ struct stored *history_open_run(struct history *h, const char *id, const struct 
 
 static bool is_like(const json_t *run, const json_t *like)
 {
-    static const char *const same[] = {"environment", "users", "profile", "locustfile"};
+    static const char *const same[] = {"environment", "users", "profile", "locustfile", "host"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         const json_t *a = json_object_get(run, same[i]), *b = json_object_get(like, same[i]);
         if (a && b && !json_is_null(a) && !json_is_null(b) && !json_equal(a, b))
             return false;
     }
+    if (strcmp(text_of(json_object_get(run, "tags"), "target"),
+               text_of(json_object_get(like, "tags"), "target")) != 0)
+        return false;
     return !run_load_differs(run, like, NULL) && json_is_true(json_object_get(run, "valid")) &&
            strcmp(text_of(run, "state"), "done") == 0 &&
            strcmp(text_of(run, "run"), text_of(like, "run")) != 0;

@@ -253,3 +253,16 @@ void run_about_seed(const struct options *o, json_t *about)
     json_object_set_new(about, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(about, "schedule", schedule);
 }
+
+json_t *run_about_tags(const struct options *o, const char *repeat)
+{
+    json_t *tags = json_object();
+    for (char **tag = o->run_tags; tag && *tag; tag++) {
+        const char *equals = strchr(*tag, '=');
+        json_object_setn_new(tags, *tag, equals ? (size_t)(equals - *tag) : strlen(*tag),
+                             json_string(equals ? equals + 1 : ""));
+    }
+    if (repeat)
+        json_object_set_new(tags, "repeat", json_string(repeat));
+    return tags;
+}

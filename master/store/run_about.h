@@ -20,3 +20,5 @@ struct options;
 /* "seed" and "schedule" into about, where there is a seed: runs that have both alike did the same
  * at the same time. */
 void run_about_seed(const struct options *o, json_t *about);
+/* Those of --tag, and "repeat" where there is one. */
+json_t *run_about_tags(const struct options *o, const char *repeat);

@@ -155,6 +155,7 @@ static int open_history(void **state)
 {
     char *why = NULL;
     (void)state;
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
     return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
 }
 
@@ -194,6 +195,28 @@ static void runs_of_another_load_say_nothing_of_the_noise(void **state)
     json_decref(like);
 }
 
+static json_t *at_target(const char *id, const char *host, const char *tag)
+{
+    json_t *run = arrivals(id, "[[60,20,20]]", 60, 60);
+    json_object_set_new(run, "host", json_string(host));
+    json_object_set_new(run, "tags", tag ? json_pack("{s:s}", "target", tag) : json_object());
+    return run;
+}
+
+static void nor_do_runs_against_another_target(void **state)
+{
+    (void)state;
+    store(at_target("same", "http://a", "small"));
+    store(at_target("host", "http://b", "small"));
+    store(at_target("tag", "http://a", "large"));
+    store(at_target("bare", "http://a", NULL));
+    json_t *like = at_target("now", "http://a", "small"), *alike = history_alike(h, like);
+    assert_int_equal(json_array_size(alike), 1);
+    assert_string_equal(json_string_value(json_array_get(alike, 0)), "same");
+    json_decref(alike);
+    json_decref(like);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +227,8 @@ int main(void)
         cmocka_unit_test(what_an_older_katydid_stored_is_compared_as_it_was),
         cmocka_unit_test(odd_ones_from_elsewhere_are_borne),
         cmocka_unit_test_setup_teardown(runs_of_another_load_say_nothing_of_the_noise, open_history,
+                                        close_history),
+        cmocka_unit_test_setup_teardown(nor_do_runs_against_another_target, open_history,
                                         close_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
