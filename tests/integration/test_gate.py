@@ -5,7 +5,7 @@ import re
 import subprocess
 import textwrap
 
-from harness import KATYDID, run_katydid
+from harness import KATYDID, run_katydid, target
 
 REGRESSION = 94
 SCENARIO = """
@@ -44,3 +44,44 @@ def test_runs_of_other_arrival_rates_are_not_compared(tmp_path):
     assert re.search(r"the load differs: 20 arrivals/s in .*a\.json\), 40 in ", stored.stdout), stored
     gated = run_katydid("-f", file, "--headless", "--scenario", "s:constant-arrival-rate:rate=40/s,duration=1s", *none, "--baseline", tmp_path / "a.json", "--summary", tmp_path / "d.json")
     assert gated.code == 0 and (re.search(r"the load differs: 20 arrivals/s in .*a\.json\), 40 in this run", gated.stderr) or "was not valid" in gated.stderr), gated.describe()
+
+
+SHOP = """
+    import os
+    from locust import FastHttpUser, constant_pacing, task
+
+    class Shop(FastHttpUser):
+        wait_time = constant_pacing(0.04)
+
+        @task
+        def look_and_buy(self):
+            self.client.get("/delay/2", name="/look")
+            self.client.get("/delay/" + os.environ["BUY_MS"], name="/buy")
+"""
+RULES = """
+    rules = [
+      {stat = "p50", where = "rows>=1%", margin = "100%", floor = "8ms"},
+      {stat = "fail_ratio", where = "total", margin = "5pp"},
+    ]
+"""
+
+
+def test_a_run_with_a_slower_request_fails_by_that_row_and_an_equal_one_passes(tmp_path):
+    file, gate, first = tmp_path / "shop.py", tmp_path / "gate.toml", tmp_path / "first.json"
+    file.write_text(textwrap.dedent(SHOP))
+    gate.write_text(textwrap.dedent(RULES))
+    with target() as shop:
+        words = ["-f", file, "--host", shop.url, "-u", 30, "-r", 1000, "-t", 2, "--no-history", "--gate", gate]
+        run = valid_run(first, *words, env={"BUY_MS": "2"})
+        assert run.code == 0, run.describe()
+        words += ["--baseline", first]
+        equal = valid_run(tmp_path / "equal.json", *words, env={"BUY_MS": "2"})
+        slow = valid_run(tmp_path / "slow.json", *words, env={"BUY_MS": "20"})
+    assert equal.code == 0 and "| **worse** |" not in equal.stderr, equal.describe()
+    assert {line["name"]: line["answer"] for line in json.loads((tmp_path / "equal.json").read_text())["baseline"]["lines"]} == {"": "not worse", "/look": "not worse", "/buy": "not worse"}, equal.describe()
+    told = json.loads((tmp_path / "slow.json").read_text())["baseline"]
+    assert {line["name"]: line["answer"] for line in told["lines"]} == {"": "not worse", "/look": "not worse", "/buy": "worse"}, told
+    assert slow.code == REGRESSION and re.search(r"^\| p50 of GET /buy \|.*\| \*\*worse\*\* \|$", slow.stderr, re.M) and "Exit code 94: worse than the baseline" in slow.stderr, slow.describe()
+    for other, code in (("equal", 0), ("slow", REGRESSION)):
+        said = compare(first, tmp_path / f"{other}.json", "--gate", gate, "--history", tmp_path / "none")
+        assert (said.returncode, "**worse**" in said.stdout) == (code, code != 0), said
