@@ -117,6 +117,10 @@ bool scenario_changed(const struct scenario *s, const struct scenario_change *c,
                       char **why);
 /* For people: one line, without an end of line. */
 void scenario_describe(const struct scenario *s, struct sbuf *out);
+/* Likewise, the i-th stage of its ramp: "Stage 2 of buy: 20/s in 2m". False: it is not to be named:
+ * its executor has no stages, or there are so many that not all of them are. */
+bool scenario_name_stage(const struct scenario *s, size_t i, struct sbuf *out);
+#define SCENARIO_NAMED_STAGES 100 /* at most, of one scenario */
 
 const char *scenario_executor_name(enum scenario_executor e);
 /* It has arrivals; else users, as many as its ramp says, which counts users instead of arrivals a

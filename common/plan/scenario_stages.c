@@ -89,3 +89,41 @@ bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
         return is_good;
     return begin_later(s, from, why) && scenario_make_stages(s, of, from, why);
 }
+
+/* Of a list of many every so manieth one, so that as many are left. */
+static size_t named_of(size_t count)
+{
+    return count <= SCENARIO_NAMED_STAGES
+               ? 1
+               : (count + SCENARIO_NAMED_STAGES - 1) / SCENARIO_NAMED_STAGES;
+}
+
+static void put_level(const struct scenario *s, const struct ramp_stage *stage, struct sbuf *out)
+{
+    const double level = (double)stage->to / (double)s->ramp.denominator * 1e9;
+    if (stage->curve)
+        sbuf_adds(out, scenario_is_open(s) ? "a curve" : "users of a curve");
+    else if (scenario_is_open(s))
+        sbuf_addf(out, "%g/s", level);
+    else
+        sbuf_addf(out, "%.0f user%s", level, level > 0.5 && level < 1.5 ? "" : "s");
+}
+
+bool scenario_name_stage(const struct scenario *s, size_t i, struct sbuf *out)
+{
+    const size_t count = s->ramp.count - s->is_endless; /* what follows the last one is no stage */
+    const bool is_ramping =
+        s->executor == SCENARIO_RAMPING_VUS || s->executor == SCENARIO_RAMPING_ARRIVAL_RATE;
+    if (!is_ramping || i >= count || i % named_of(count))
+        return false;
+    const struct ramp_stage *stage = &s->ramp.stages[i];
+    sbuf_addf(out, "Stage %zu of %s: ", i + 1, s->name);
+    put_level(s, stage, out);
+    if (!stage->length_ns) {
+        sbuf_adds(out, " at once");
+        return true;
+    }
+    sbuf_adds(out, stage->curve || stage->from == stage->to ? " for " : " in ");
+    scenario_put_span(out, stage->length_ns);
+    return true;
+}

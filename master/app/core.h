@@ -13,7 +13,8 @@
  *   publish.c         snapshots for the page; results.c what the outputs are given
  *   receivers.c       where figures are sent (receivers.h); spans.c single requests that are traced
  *   gates.c           thresholds (gates.h); explain.c one by one; judging.c what follows
- *   plans.c           scenarios (plans.h); plan_counts.c, plan_progress.c how far they are
+ *   plans.c           scenarios (plans.h); plan_counts.c, plan_progress.c how far they are,
+ *                     plan_stages.c what is told when a stage begins
  *   plan_weights.c    how much of the load each worker gets
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *

@@ -367,6 +367,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     reload_second(m);
     weighing_second(m);
     plans_second(m);
+    plans_tell_stages(m);
     if (plans_control_second(m))
         run_limit_to(m, plans_run_time_s(m));
     record_second(&m->record, master_now(), inbox_delay_s(&m->nodes));

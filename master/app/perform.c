@@ -228,6 +228,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         script_cancel_setup(&m->nodes);
         break;
     case DO_CLOSE:
+        plans_tell_stages(m);
         plans_close(m);
         record_close(&m->record, master_now().unix_time);
         knees_close(m);

@@ -133,6 +133,7 @@ void plans_begin(struct master *m)
         warn_of_nothing(m, i);
     }
     p->begun_at = p->stopped_at = 0;
+    p->told_s = -1;
     plans_count_begin(p);
     knees_begin(p);
     free(p->dealt_to);

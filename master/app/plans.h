@@ -62,6 +62,7 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     size_t piece_count;
     struct ration *rations; /* by scenario: iterations, where there are only so many */
     double stopped_at;      /* monotonic: when the run ceased to be active; 0: it is */
+    double told_s;          /* after begun_at: stages that began until then are events */
     bool is_done_told;
     struct plan_knee *knees; /* by scenario (plan_knee.h); NULL: none looks for the knee */
     size_t knee_count;
@@ -95,6 +96,9 @@ void plans_deal_anew(struct master *m);          /* a plan is another one */
 double plans_run_time_s(const struct master *m); /* 0: as it was given */
 /* What ended a run whose time is over; NULL: that was the time that it was given. */
 const char *plans_end_words(const struct master *m);
+
+/* plan_stages.c: of each stage that has begun since, an event: what all workers go by has one. */
+void plans_tell_stages(struct master *m);
 
 /* plan_control.c: while they run. `json` as of POST api/v1/scenario. */
 struct command_result plans_control(struct master *m, const char *json);

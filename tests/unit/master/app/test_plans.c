@@ -206,6 +206,70 @@ static void a_change_is_of_this_run_alone(void **state)
     free_plans(b);
 }
 
+static void events_are(struct bench *b, const char *const *texts, size_t count)
+{
+    struct events_list *l = events_snapshot(b->m.record.events);
+    assert_int_equal(l->count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(l->events[i].kind, "stage");
+        assert_string_equal(l->events[i].text, texts[i]);
+    }
+    events_list_unref(l);
+}
+
+/* Each once, where it began, however seldom somebody looks. */
+static void stages_are_events(void **state)
+{
+    static const char *const texts[] = {
+        "Stage 1 of loop: 2 users in 2s", "Stage 2 of loop: 2 users for 3s",
+        "Stage 1 of buy: 20/s for 2s",    "Stage 3 of loop: 1 user at once",
+        "Stage 4 of loop: 9 users in 1m", "Stage 2 of buy: 80/s in 1m",
+    };
+    static const double after_s[] = {0, 2, 4, 5, 5, 6};
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "loop:ramping-vus:stages=2s:2,3s:2,0s:1,1m:9");
+    add(b, "buy:ramping-arrival-rate:start_time=4s,start_rate=20/s,stages=2s:20/s,1m:80/s");
+    add(b, "even:constant-vus:vus=4,duration=1h");
+    plans_begin(&b->m);
+    plans_tell_stages(&b->m);
+    events_are(b, texts, 0); /* nothing has begun */
+    let_run(b);
+    b->m.plans.stopped_at = b->m.plans.begun_at + 5.5;
+    for (int i = 0; i < 2; i++)
+        plans_tell_stages(&b->m);
+    events_are(b, texts, 5);
+    b->m.plans.stopped_at = 0;
+    plans_tell_stages(&b->m);
+    events_are(b, texts, 6);
+    struct events_list *l = events_snapshot(b->m.record.events);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(fabs(l->events[i].at - l->events[0].at - after_s[i]) < 0.01);
+    events_list_unref(l);
+    free_plans(b);
+}
+
+static void a_long_list_of_stages_is_named_now_and_then(void **state)
+{
+    struct sbuf text = {0};
+    (void)state;
+    struct bench *b = new_bench();
+    sbuf_adds(&text, "loop:ramping-vus:stages=1s:1");
+    for (int i = 2; i <= 950; i++)
+        sbuf_addf(&text, ",1s:%d", i);
+    add(b, text.data);
+    sbuf_clear(&text);
+    let_run(b);
+    b->m.plans.begun_at = master_now().mono - 10000;
+    plans_tell_stages(&b->m);
+    struct events_list *l = events_snapshot(b->m.record.events);
+    assert_in_range(l->count, SCENARIO_NAMED_STAGES / 2, SCENARIO_NAMED_STAGES);
+    assert_string_equal(l->events[1].text, "Stage 11 of loop: 11 users in 1s");
+    events_list_unref(l);
+    sbuf_fini(&text);
+    free_plans(b);
+}
+
 static void a_throttle_is_changed(void **state)
 {
     (void)state;
@@ -328,6 +392,8 @@ int main(void)
         cmocka_unit_test(shares_are_sent_until_they_are_heard),
         cmocka_unit_test(what_cannot_be_changed_is_refused),
         cmocka_unit_test(a_change_is_of_this_run_alone),
+        cmocka_unit_test(stages_are_events),
+        cmocka_unit_test(a_long_list_of_stages_is_named_now_and_then),
         cmocka_unit_test(a_throttle_is_changed),
         cmocka_unit_test(one_of_them_is_ended),
         cmocka_unit_test(what_follows_moves_with_the_end),
