@@ -80,6 +80,25 @@ def test_the_first_token_is_one_with_content(run, url):
     assert all(a["stream_options"] == {"include_usage": True} for a in asked if a.get("stream") and "completions" in a["path"])
 
 
+def test_a_good_answer_has_the_times_that_are_asked_of_it(run):
+    run("""
+        for name, ask in WAYS.items():
+            whole = ask(model="plain", stream=False)
+            assert whole.ttft is None and whole.e2e > 0
+            for limit in "ttft", "ttfo", "e2e":
+                assert whole.meets({limit: whole.e2e}) and not whole.meets({limit: whole.e2e / 2}), (name, limit)
+            assert whole.meets({"itl": 0}) and whole.meets({"tpot": whole.tpot}), "all tokens came with the first"
+        for stream in True, False:
+            none = WAYS["chat"](model="mute", stream=stream)
+            assert none.ok and none.text == "" and none.ttft is None, none.error
+            for limit in "ttft", "ttfo", "itl", "tpot":
+                assert not none.meets({limit: 60}), limit
+            assert none.meets({"e2e": 60}) and none.meets({}), "it is an answer, and has an end"
+        one = user.llm.chat(SAY, max_tokens=2, model="plain")
+        assert one.ok and one.itl is None and one.meets({"ttft": 60, "itl": 0}), (one.text, one.itl)
+    """)
+
+
 def test_who_says_no_tokens_is_estimated(run):
     run("""
         for way in "chat", "complete":

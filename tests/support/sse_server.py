@@ -139,9 +139,13 @@ ODD = {  # what is JSON, and no piece of an answer
 TOKENS_IN, CACHED = 11, 4
 
 
+def tokens_out(asked):
+    return 0 if asked["model"] == "mute" else asked.get("max_tokens") or asked.get("max_output_tokens") or 6
+
+
 def pieces(asked, path):
     """What the stream of an interface says: (event or None, data), None for a pause before a piece."""
-    n, model = asked.get("max_tokens") or asked.get("max_output_tokens") or 6, asked["model"]
+    n, model = tokens_out(asked), asked["model"]
     fails = {"type": "error", "error": {"type": "overloaded_error", "message": "too much to do"}}
     usage = {"prompt_tokens": TOKENS_IN, "completion_tokens": n, "prompt_tokens_details": {"cached_tokens": CACHED}}
     texts = ["to ken "] * (n // 2)
@@ -199,7 +203,7 @@ DONE = "[DONE]"
 
 
 def whole(asked, path):
-    n = asked.get("max_tokens") or asked.get("max_output_tokens") or 6
+    n = tokens_out(asked)
     text, used = "to ken " * (n // 2), {"input_tokens": TOKENS_IN, "output_tokens": n}
     if path == "/v1/messages":
         return {"type": "message", "content": [{"type": "text", "text": text}], "usage": used, "stop_reason": "end_turn"}

@@ -44,9 +44,9 @@ class Answer:
         self.is_estimated = False  # tokens_out is the number of pieces
         self.ttft = self.ttfo = self.itl = self.tpot = self.e2e = None
         self.gaps = []  # between pieces
-        self.is_over = False
+        self.is_whole = self.is_over = False  # it came in one piece; a stream said that it has ended
         self._now = self._last = None
-        self._pieces, self._has_piece = 0, False
+        self._pieces, self._has_piece, self._has_content = 0, False, False
 
     @property
     def ok(self):
@@ -72,7 +72,7 @@ class Answer:
         if not isinstance(text, str):
             raise TypeError(f"{what} is no text")
         self._said[what].append(text)
-        self._has_piece = True
+        self._has_piece = self._has_content = True
         if what != REASONING and self.ttfo is None:
             self.ttfo = self._now
 
@@ -113,8 +113,14 @@ class Answer:
             self.itl = (self._last - self.ttft) / (tokens - 1)
 
     def meets(self, slo):
-        """Whether it is an answer, and took no longer than these say."""
-        return self.ok and all(getattr(self, name) is None or getattr(self, name) <= limit for name, limit in slo.items())
+        """Whether it is an answer, and took no longer than these say: a time that there is none of is not met."""
+        return self.ok and all(took is not None and took <= limit for took, limit in ((self._judged(name), limit) for name, limit in slo.items()))
+
+    def _judged(self, name):
+        if name == "itl" and self.itl is None and self._has_content:
+            return 0  # no token came after the first
+        is_there = {"ttft": self._has_content, "ttfo": bool(self._said["text"] or self._said["tool"])}
+        return self.e2e if self.is_whole and is_there.get(name) else getattr(self, name)
 
 
 class _Stream(EventStream):
@@ -246,6 +252,7 @@ class Client:
             answer.error = self._read_whole(form, response, answer)
             if answer.error is not None and response.status_code == 200:
                 response.failure(answer.error)
+        answer.is_whole = True
         answer.e2e = response.request_meta["response_time"] / 1000
         answer.close()
 
