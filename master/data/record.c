@@ -19,7 +19,8 @@
 #define CLOSE_AFTER_STOCK_S 5.0
 #define LOGGER "locust.runners" /* Locust's, for what reads the log */
 #define TROUBLE_TOLD_EVERY_S 10
-#define NAMES_KEPT_S 600 /* of a worker that is not there: most that come back need not be asked */
+/* Of a worker that is not there: most that come back need not be asked anew. */
+#define NAMES_KEPT_S 600
 
 /* What to add to the report's times, and in *to the end of what it covers: all by our clock. */
 static int64_t clock_shift(struct worker *w, const struct message_stats *s, double now, double *to)
