@@ -17,7 +17,7 @@
 
 #define BUSY_MS 5000
 #define RETRY_MS 10
-#define SCHEMA 2 /* user_version: 1 had no run_metric */
+#define SCHEMA 3 /* user_version: 1 had no run_metric, 2 no run_started */
 
 #define HISTORY_TAG 0x68697374u /* "hist" */
 
@@ -104,6 +104,8 @@ static const char TABLES[] =
     "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, started REAL, profile TEXT, branch TEXT,"
     " state TEXT, valid INTEGER, pin TEXT, bytes INTEGER, run TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS run_profile ON run(profile, started);"
+    "CREATE INDEX IF NOT EXISTS run_started ON run(started);" /* with its key, the id */
+    "CREATE INDEX IF NOT EXISTS run_going ON run(id) WHERE state='running';"
     "CREATE UNIQUE INDEX IF NOT EXISTS run_pin ON run(pin) WHERE pin IS NOT NULL;"
     "CREATE TABLE IF NOT EXISTS run_row(id TEXT, method TEXT, name TEXT, requests INTEGER,"
     " fail_ratio REAL, rps REAL, mean REAL, p50 REAL, p75 REAL, p90 REAL, p95 REAL, p99 REAL,"
@@ -145,7 +147,7 @@ static int make_tables(const struct history *h, char **why)
     if (!is_of_network(h->folder) && use_write_ahead_log(h) != SQLITE_OK)
         return fail(h, why);
     if (run_sql(h, "BEGIN IMMEDIATE") == SQLITE_OK && run_sql(h, TABLES) == SQLITE_OK &&
-        run_sql(h, "PRAGMA user_version=2") == SQLITE_OK && run_sql(h, "COMMIT") == SQLITE_OK)
+        run_sql(h, "PRAGMA user_version=3") == SQLITE_OK && run_sql(h, "COMMIT") == SQLITE_OK)
         return 0;
     const int code = fail(h, why);
     run_sql(h, "ROLLBACK");
@@ -165,7 +167,7 @@ static int prepare(struct history *h, bool may_write, char **why)
     }
     const bool is_made = version < SCHEMA && (may_write || version > 0);
     const int code = is_made ? make_tables(h, why) : 0;
-    h->has_metrics = code == 0 && (is_made || version == SCHEMA);
+    h->has_metrics = code == 0 && (is_made || version > 1);
     if (code == 0 || may_write)
         return code;
     free(*why);

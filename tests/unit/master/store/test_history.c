@@ -13,6 +13,7 @@
 #include "master/store/run_about.h"
 #include "master/store/run_id.h"
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +310,48 @@ static void lists_are_filtered_by_words_tags_and_results(void **state)
     json_decref(profiles);
 }
 
+static void with_table(const char *sql, int (*each)(void *, int, char **, char **), void *arg)
+{
+    char path[sizeof folder + 16];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/runs.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, each, arg, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static int note_sorting(void *sorts, int count, char **values, char **names)
+{
+    (void)names;
+    *(bool *)sorts |= strstr(values[count - 1], "TEMP B-TREE") != NULL;
+    return 0;
+}
+
+static bool is_sorted_anew(void)
+{
+    bool sorts = false;
+    with_table("EXPLAIN QUERY PLAN SELECT run FROM run WHERE (?1 IS NULL OR profile=?1)"
+               " ORDER BY started DESC, id DESC LIMIT 50",
+               note_sorting, &sorts);
+    return sorts;
+}
+
+/* Also of a table that an older Katydid made. */
+static void the_newest_runs_are_listed_without_sorting_all(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    assert_false(is_sorted_anew());
+    put(1, "main", true);
+    put(2, "main", true);
+    with_table("DROP INDEX run_started; PRAGMA user_version=2", NULL, NULL);
+    assert_true(is_sorted_anew());
+    history_close(h);
+    assert_non_null(h = history_open(folder, false, &why));
+    assert_false(is_sorted_anew());
+    assert_found("latest", "2");
+}
+
 static void secrets_of_the_command_are_masked(void **state)
 {
     (void)state;
@@ -342,6 +385,8 @@ int main(void)
                                         close_it),
         cmocka_unit_test_setup_teardown(many_write_at_once, open_new, close_it),
         cmocka_unit_test_setup_teardown(lists_are_filtered_by_words_tags_and_results, open_new,
+                                        close_it),
+        cmocka_unit_test_setup_teardown(the_newest_runs_are_listed_without_sorting_all, open_new,
                                         close_it),
         cmocka_unit_test(secrets_of_the_command_are_masked),
     };
