@@ -3,6 +3,7 @@
  * once, for all formats. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/data/events.h"
 #include "master/sink/families.h"
 #include "master/sink/k6_rows.h"
 #include "common/metric/failure_kind.h"
@@ -12,6 +13,9 @@
 
 #define KINDS_MOST 50    /* of failures with a series of their own */
 #define SERIES_MOST 2000 /* of the script's metrics */
+#define EVENTS_SHOWN 100 /* the newest */
+#define EVENT_TIME "katydid_event_timestamp_seconds"
+#define EVENT_HELP "When it happened, unix time"
 
 const double point_shares[POINT_QUANTILES] = {0.5, 0.9, 0.95, 0.99};
 
@@ -200,6 +204,45 @@ static void add_thresholds(struct families *f, const struct view *v)
     json_decref(verdict);
 }
 
+/* ---- what happened ----------------------------------------------------------------------- */
+
+static bool is_shown(const struct run_event *e)
+{
+    static const char *const kinds[] = {"start",    "stop",   "users", "stage",
+                                        "scenario", "marker", "reset"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (!strcmp(e->kind, kinds[i]))
+            return true;
+    return false;
+}
+
+/* Of one that is there twice there is one series: the later one. */
+static bool is_newest(const struct events_list *l, size_t i)
+{
+    for (size_t k = i + 1; k < l->count; k++)
+        if (!strcmp(l->events[k].kind, l->events[i].kind) &&
+            !strcmp(l->events[k].text, l->events[i].text))
+            return false;
+    return true;
+}
+
+/* Their times are values, so that a mark is where it belongs however seldom somebody looks. */
+static void add_events(struct families *f, const struct events_list *l)
+{
+    size_t first = l ? l->count : 0, shown = 0;
+    while (first && shown < EVENTS_SHOWN)
+        shown += is_shown(&l->events[--first]) ? 1 : 0;
+    begin(f, EVENT_TIME, FAMILY_GAUGE, "seconds", EVENT_HELP);
+    for (size_t i = first; l && i < l->count; i++) {
+        const struct run_event *e = &l->events[i];
+        if (!is_shown(e) || !is_newest(l, i))
+            continue;
+        add_point(f, e->at);
+        add_label(f, "kind", e->kind);
+        add_label(f, "text", e->text);
+    }
+}
+
 /* ---- what scripts count, and scenarios --------------------------------------------------- */
 
 static void label_series(struct families *f, const struct series_row *r)
@@ -341,10 +384,27 @@ void families_init(struct families *f, const struct snapshot *s, const struct si
     add_users(f, s);
     add_workers(f, s->view);
     add_thresholds(f, s->view);
+    add_events(f, s->view->events);
     if (s->view->series) {
         add_checks(f, s->view->series);
         add_series(f, s->view->series);
     }
+}
+
+static bool has_stop(const struct families *f)
+{
+    for (size_t i = 0; i < f->label_count; i++)
+        if (!strcmp(f->labels[i].key, "kind") && !strcmp(f->labels[i].value, "stop"))
+            return true;
+    return false;
+}
+
+void families_add_stop(struct families *f, double at)
+{
+    if (has_stop(f))
+        return;
+    begin(f, EVENT_TIME, FAMILY_GAUGE, "seconds", EVENT_HELP);
+    add_one(f, "kind", "stop", at);
 }
 
 void families_add_kept(struct families *f, const struct kept *kept)

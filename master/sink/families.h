@@ -53,6 +53,8 @@ void families_init(struct families *f, const struct snapshot *s, const struct si
 void families_init_k6(struct families *f, const struct snapshot *s, const struct sink_spec *spec);
 /* What of the run is in memory, as two more families. */
 void families_add_kept(struct families *f, const struct kept *kept);
+/* The end of the run, which its last snapshot may not know of yet. */
+void families_add_stop(struct families *f, double at);
 void families_fini(struct families *f);
 /* All labels of a point, the common ones too, sorted by key, each key once. How many. */
 size_t families_labels(const struct families *f, const struct point *p,

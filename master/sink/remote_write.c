@@ -314,6 +314,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
         families_init_k6(&f, m->s, r->spec);
     else
         families_init(&f, m->s, r->spec);
+    if (m->is_end && !r->is_k6)
+        families_add_stop(&f, m->at);
     struct push p = {.r = r, .f = &f, .out = out};
     put_all(&p, m->at);
     if (m->is_end) {

@@ -11,7 +11,7 @@ from read_outputs import read
 
 DASHBOARDS = sorted((ROOT / "docs" / "grafana").glob("*.json"))
 # An import has inputs and no number; of annotations each data source has fields of its own, which the model leaves to it.
-BESIDE = re.compile(r"__inputs|id|annotations\.list\[\d+\]\.(query|rawQuery|titleColumn|textColumn|step|titleFormat|textFormat)")
+BESIDE = re.compile(r"__inputs|id|annotations\.list\[\d+\]\.(query|rawQuery|titleColumn|textColumn|step|titleFormat|textFormat|useValueForTime)")
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

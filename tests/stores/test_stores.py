@@ -19,14 +19,18 @@ from receivers import user_of_rows
 BUILT = ROOT / "build" / "stores"
 GRAFANA = ROOT / "docs" / "grafana"
 USER = user_of_rows("a b,c=d")
+CHECKED = USER.replace('self.client.get("/")', 'check(self.client.get("/"), {"is a teapot": lambda r: r.status_code == 418})').replace("from locust", "from katydid import check\nfrom locust", 1)
 PATHS = {"GET__": "/", "POST_a_b_c_d": "a b,c=d", "GET_fails": "fails"}  # in names without tags
 NAMES = set(PATHS.values())
 
 
-def run_for(seconds, folder, *outs):
+STAGES = ["Stage 1 of stages: 3 users in 1s", "Stage 2 of stages: 3 users for "]  # and how long
+
+
+def run_for(seconds, folder, *outs, user=USER):
     """The rows of a run's summary, {name: requests}, and how long it was; no output dropped anything."""
     outs = [word for out in outs for word in ("--out", out)]
-    with target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "-t", seconds, "--exit-code-on-error", 0, "--test-id", "night",
+    with target() as shop, locustfile(user) as file, katydid("-f", file, "-H", shop.url, "--headless", "--stages", f"1s:3,{seconds - 1}s:3", "--exit-code-on-error", 0, "--test-id", "night",
                                                              "--threshold", "fail_ratio < 0.01", "--summary", "s.json", *outs, cwd=folder) as run:
         assert run.wait() == 99, run.describe()
     summary = json.loads((folder / "s.json").read_text())
@@ -89,13 +93,43 @@ def summed(url, metric):
     return round(float(one["value"][1]))
 
 
-def check_panels(url, began):
+def marks_of(url, name, began):
+    """{text: unix ms} of an annotation, which Grafana takes from the values."""
+    (one,) = [one for one in json.loads((GRAFANA / "prometheus.json").read_text())["annotations"]["list"] if one["name"] == name]
+    found = ask(f"{url}/api/v1/query_range", query=filled(one["expr"], testid="night"), start=began, end=time.time() + 5, step=1)["data"]["result"]
+    assert not one.get("useValueForTime") or all(began * 1000 - 1000 < float(value) < time.time() * 1000 + 1000 for series in found for _, value in series["values"]), found
+    return {series["metric"].get("text"): float(series["values"][-1][1]) for series in found}
+
+
+def check_panels(url, began, is_over=True):
     dashboard = json.loads((GRAFANA / "prometheus.json").read_text())
     for panel in dashboard["panels"]:
         found = [ask(f"{url}/api/v1/query_range", query=filled(one["expr"], testid="night", window="10s"), start=began, end=time.time(), step=1)["data"]["result"] for one in panel["targets"]]
         assert all(found), panel["title"]
-    for one in dashboard["annotations"]["list"]:
-        assert ask(f"{url}/api/v1/query_range", query=filled(one["expr"], testid="night", window="10s"), start=began, end=time.time(), step=1)["data"]["result"], one["name"]
+    (start,) = marks_of(url, "Start", began).values()
+    first, second = sorted((at, text) for text, at in marks_of(url, "Stages", began).items())
+    assert [text[:len(words)] for (_, text), words in zip((first, second), STAGES)] == STAGES and start <= first[0] and abs(second[0] - first[0] - 1000) < 2, (start, first, second)
+    assert marks_of(url, "Failed thresholds", began)
+    assert marks_of(url, "Markers", began) == {}
+    if is_over:
+        check_stop(url, began, second[0])
+    variable = dashboard["templating"]["list"][0]["query"]["query"]
+    metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable).groups()  # Grafana's own word, and what it asks for it
+    assert ask(f"{url}/api/v1/label/{label}/values", **{"match[]": metric, "start": int(began), "end": int(time.time()) + 1})["data"] == ["night"]
+
+
+def check_stop(url, began, after):
+    wait_for(lambda: marks_of(url, "Stop", began), "the stop")
+    assert all(at > after for at in marks_of(url, "Stop", began).values())
+
+
+def end_and_look(run, url, began):
+    """Nobody scrapes a run that is over: what is not there any more has ended."""
+    at = 1000 * time.time()
+    assert marks_of(url, "Stop", began) == {}
+    run.signal(15)
+    run.wait()
+    check_stop(url, began, at - 5000)
 
 
 @pytest.mark.parametrize("how", ["classic,version=1", "classic"])
@@ -135,7 +169,7 @@ def test_the_newest_prometheus_takes_native_histograms(version, tmp_path):
 def test_the_newest_prometheus_scrapes_native_histograms(tmp_path):
     port = free_port()
     with prometheus(tmp_path, f"127.0.0.1:{port}", BUILT / "prometheus", scrape_native_histograms=True) as url, target() as shop, locustfile(USER) as file, \
-            katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path):
+            katydid("-f", file, "-H", shop.url, "--headless", "--stages", "1s:3,1h:3", "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path) as run:
         began = time.time()
         wait_for(lambda: set(of_promql(url, "rate(katydid_requests_total[10s]) > 0")) == NAMES, "rates of every name")
         wait_for(lambda: time.time() > began + 15, "a window of the panels")
@@ -143,7 +177,8 @@ def test_the_newest_prometheus_scrapes_native_histograms(tmp_path):
         counts = of_promql(url, "histogram_count(katydid_request_duration_seconds)", at)
         assert set(counts) == NAMES and counts == of_promql(url, "katydid_requests_total", at)
         assert all(float(one["value"][1]) > 0 for one in ask(f"{url}/api/v1/query", query="histogram_quantile(0.95, rate(katydid_request_duration_seconds[10s]))", time=at)["data"]["result"])
-        check_panels(url, began)
+        check_panels(url, began, is_over=False)
+        end_and_look(run, url, began)
 
 
 def test_prometheus_has_what_k6s_dashboards_ask_for(tmp_path):
@@ -156,11 +191,12 @@ def test_prometheus_has_what_k6s_dashboards_ask_for(tmp_path):
 
 def test_prometheus_scrapes(tmp_path):
     port = free_port()
-    with prometheus(tmp_path, f"127.0.0.1:{port}") as url, target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path):
+    with prometheus(tmp_path, f"127.0.0.1:{port}") as url, target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "--stages", "1s:3,1h:3", "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path) as run:
         began = time.time()
         wait_for(lambda: set(of_promql(url, "rate(katydid_requests_total[10s]) > 0")) == NAMES, "rates of every name")
         wait_for(lambda: time.time() > began + 10, "a window of the panels")
-        check_panels(url, began)
+        check_panels(url, began, is_over=False)
+        end_and_look(run, url, began)
 
 
 def test_victoriametrics_takes_four_kinds(tmp_path):
@@ -199,7 +235,7 @@ log-enabled = false
 def test_influxdb_and_its_panels(tmp_path):
     began = int(time.time()) - 1
     with influxdb(tmp_path) as url:
-        rows = run_for(10, tmp_path, f"influxdb={url}/kat")
+        rows = run_for(10, tmp_path, f"influxdb={url}/kat", user=CHECKED)
 
         def series(query):
             (result,) = ask(f"{url}/query", db="kat", q=query)["results"]
@@ -208,9 +244,15 @@ def test_influxdb_and_its_panels(tmp_path):
 
         assert {one["tags"]["name"]: one["values"][0][1] for one in series('SELECT sum("count") FROM "katydid_requests" GROUP BY "name"')} == rows
         for panel in json.loads((GRAFANA / "influxdb.json").read_text())["panels"]:
-            if "hecks" not in panel["title"]:  # the test has none
-                for one in panel["targets"]:
-                    assert series(filled(one["query"], testid="night", timeFilter=f"time >= {began}s", window="5s")), panel["title"]
+            for one in panel["targets"]:
+                assert series(filled(one["query"], testid="night", timeFilter=f"time >= {began}s", window="5s")), panel["title"]
+        dashboard = json.loads((GRAFANA / "influxdb.json").read_text())
+        (marks,) = series(filled(dashboard["annotations"]["list"][0]["query"], testid="night", timeFilter=f"time >= {began}s"))
+        titles, texts = (marks["columns"].index(dashboard["annotations"]["list"][0][column]) for column in ("titleColumn", "textColumn"))
+        assert {"start", "stage", "threshold", "stop"} <= {one[titles] for one in marks["values"]}
+        assert [one[texts][:len(words)] for one, words in zip([one for one in marks["values"] if one[titles] == "stage"], STAGES)] == STAGES
+        (ids,) = series(dashboard["templating"]["list"][0]["query"])
+        assert ids["values"] == [["testid", "night"]]
 
 
 def test_influxdb_and_what_dashboards_of_k6_ask(tmp_path):
