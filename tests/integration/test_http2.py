@@ -10,57 +10,8 @@ import textwrap
 from contextlib import contextmanager
 
 import pytest
-from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, free_port, listens, locustfile, run_katydid, run_script, wait_for
-
-PRELUDE = """
-import json, sys
-import locust
-import gevent, _katydid
-from locust import FastHttpUser, HttpUser, events
-from locust.clients import HttpSession
-from locust.contrib.fasthttp import FastHttpSession
-
-PLAIN, TLS, OLD, ONE, NARROW = (f"http{'s' if name in ('tls', 'old') else ''}://127.0.0.1:{json.loads(sys.argv[1])[name]}"
-                        for name in ("plain", "tls", "old", "one", "narrow"))
-if _katydid.record_request not in events.request._handlers:
-    events.request.add_listener(_katydid.record_request)
-
-class User:
-    def __init__(self, http2):
-        self.http2 = http2
-
-    def context(self):
-        return {}
-
-def session(url, http2=None, cls=HttpSession):
-    s = cls(url, events.request, User(http2 if http2 is not None else url.startswith("https") or "prior-knowledge"))
-    if cls is HttpSession:
-        s.trust_env = s.verify = False
-    return s
-
-def rows():
-    return {r["name"]: r for r in _katydid.stats_rows()}
-
-def failures():
-    return {f["name"]: f["error"] for f in _katydid.stats_failures()}
-
-def log(s=None):
-    return json.loads((s or session(PLAIN)).get("/log", name="log").text)
-"""
-
-
-@pytest.fixture
-def ports(certificate):
-    with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "h2_server.py", *certificate]) as server:
-        yield server.wait_line(r"^\{.*\}$").group(0)
-
-
-@pytest.fixture
-def run(ports, tmp_path):
-    def run(code):
-        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports)
-
-    return run
+from harness import CLIENTS, PATIENCE, WORKER, Process, csv_row, free_port, listens, locustfile, run_katydid, run_script, wait_for
+from http2_scripts import PRELUDE, http2_ports, http2_run  # noqa: F401  two are fixtures
 
 
 def test_a_request_is_what_it_would_be_by_http_1(run):
@@ -520,7 +471,7 @@ def pages(tmp_path):
 
 
 def get_pages(url, tmp_path):
-    prelude = re.sub(r"^PLAIN, TLS.*\n.*\n", "", PRELUDE, flags=re.MULTILINE)
+    prelude = re.sub(r"^(PLAIN, TLS|WIDE, ASKS).*\n.*\n", "", PRELUDE, flags=re.MULTILINE)
     run_script(tmp_path, prelude + GETS, url)
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """An HTTP/2 server for tests of the clients: says back what it got, and misbehaves on request. Run by the Python that has the
 package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only), "one": port (one stream at a time),
-"narrow": port (takes bodies ten bytes at a time)}.
+"narrow": port (takes bodies ten bytes at a time), "wide": port (heads of any size), "asks": port (TLS, wants the client's
+certificate, which it trusts if it is CERT, and says whose it is), "unix": path of a socket}.
 
     h2_server.py CERT KEY
 
@@ -21,9 +22,13 @@ package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only)
 /padding       a body of which most is padding          /resets    RST_STREAM of streams that are not there, then of this one
 /stuck         gives no window for the rest of the body            /deaf   no answer; reads no more
 /early         answers 413 before there is a body                  /hold   no answer until its connection has another request
+/early/reset   the same, and RST_STREAM with NO_ERROR              /push   promises an answer that nobody asked for
+/none          takes no streams any more, until one is reset       /shrink a window below what is under way
+/promised      GOAWAY without an error that has this stream; closes        /large  what nginx says of heads that are too large
 """
 
 import json
+import os
 import socket
 import ssl
 import sys
@@ -49,17 +54,21 @@ def is_first(path):
 class Connection:
     count = 0
 
-    def __init__(self, sock, most, is_narrow):
+    def __init__(self, sock, most, is_narrow, is_wide):
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
         self.sock, self.h2, self.streams, self.held, self.waiting = sock, h2.connection.H2Connection(config), {}, [], {}
-        self.asked, self.is_narrow = {}, is_narrow  # methods
+        self.asked, self.is_narrow, self.takes_none = {}, is_narrow, False  # methods
+        certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+        self.peer = dict(part[0] for part in (certificate or {}).get("subject", ())).get("commonName")
         with lock:
             Connection.count += 1
             self.number = Connection.count
         self.h2.initiate_connection()
         if is_narrow:
             self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        if is_wide:
+            self.h2.update_settings({h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 1 << 30})
         if most:
             self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: most})
 
@@ -87,6 +96,8 @@ class Connection:
         if isinstance(event, h2.events.DataReceived):
             self.make_room(event)
             if event.stream_id in self.streams:
+                if self.path_of(event.stream_id) == "/shrink" and not self.streams[event.stream_id][1]:
+                    self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 100})
                 self.streams[event.stream_id][1] += len(event.data)
         if isinstance(event, h2.events.StreamEnded) and event.stream_id in self.streams:
             return self.answer(event.stream_id)
@@ -98,15 +109,23 @@ class Connection:
             self.waiting.pop(event.stream_id, None)
             self.held = [held for held in self.held if held != event.stream_id]
             self.note(f"reset {int(event.error_code)}", event.stream_id)
+            if self.takes_none:
+                self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 10})
         return True
 
     def note(self, what, stream=0):
         with lock:
             asked.append([self.number, stream, what])
 
+    def path_of(self, stream):
+        return self.streams[stream][0][":path"] if stream in self.streams else None
+
     def make_room(self, event):
         stream, length = event.stream_id, event.flow_controlled_length
-        if stream in self.streams and self.streams[stream][0][":path"] == "/stuck":
+        if self.path_of(stream) == "/shrink" and length and event.stream_ended is None:
+            self.h2.increment_flow_control_window(length)
+            self.h2.increment_flow_control_window(length, stream)
+        elif self.path_of(stream) == "/stuck":
             self.h2.increment_flow_control_window(length)  # the connection's
         elif self.is_narrow and event.stream_ended is None:
             self.h2.increment_flow_control_window(max(length, 1))
@@ -141,8 +160,11 @@ class Connection:
         path = self.streams[stream][0][":path"]
         if path != "/log":
             self.note(path, stream)
-        if path == "/early":
+        if path.startswith("/early"):
             self.say(stream, 413, b"too much")
+            if path == "/early/reset":
+                self.send_waiting()
+                self.raw(3, 0, stream, bytes(4))
         elif self.streams[stream][0].get("expect") == "100-continue" and not is_whole:
             self.h2.send_headers(stream, [(":status", "100")])
         return True
@@ -157,7 +179,7 @@ class Connection:
         if act is not None:
             return act(stream, what) is not False
         text = json.dumps({"method": headers[":method"], "scheme": headers[":scheme"], "authority": headers[":authority"],
-                           "path": headers[":path"], "headers": headers, "length": length})
+                           "path": headers[":path"], "headers": headers, "length": length, "peer": self.peer})
         self.say(stream, 200, text.encode(), [("content-type", "application/json")])
         return True
 
@@ -221,6 +243,22 @@ class Connection:
             self.say(stream, 200, b"now")
             return True
         return False
+
+    def on_promised(self, stream, what):
+        self.goaway(stream, Codes.NO_ERROR)
+        return False
+
+    def on_large(self, stream, what):
+        self.goaway(stream, Codes.ENHANCE_YOUR_CALM)
+        return False
+
+    def on_push(self, stream, what):
+        self.raw(5, 4, stream, (2).to_bytes(4, "big") + b"\x82\x84\x86\x41\x01a")
+
+    def on_none(self, stream, what):
+        self.takes_none = True
+        self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 0})
+        self.say(stream, 200, b"no more")
 
     def goaway(self, last, code):
         self.raw(7, 0, 0, max(last, 0).to_bytes(4, "big") + int(code).to_bytes(4, "big"))
@@ -309,7 +347,8 @@ def serve_old(sock):
 
 def serve(sock, context, *how):
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context:
             sock = context.wrap_socket(sock, server_side=True)
         if (not context and sock.recv(3, socket.MSG_PEEK) != b"PRI") or (context and sock.selected_alpn_protocol() != "h2"):
@@ -329,27 +368,39 @@ def serve(sock, context, *how):
         sock.close()
 
 
-def listen(context=None, most=0, is_narrow=False):
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+def listen(context=None, most=0, is_narrow=False, is_wide=False, listener=None):
+    listener = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
 
     def accept():
         while True:
             sock, _ = listener.accept()
-            threading.Thread(target=serve, args=(sock, context, most, is_narrow), daemon=True).start()
+            threading.Thread(target=serve, args=(sock, context, most, is_narrow, is_wide), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     return listener.getsockname()[1]
 
 
-def tls(names):
+def listen_unix(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(128)
+    listen(listener=listener)
+    return path
+
+
+def tls(names, asks=False):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*sys.argv[1:3])
     context.set_alpn_protocols(names)
+    if asks:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(sys.argv[1])
     return context
 
 
 if __name__ == "__main__":
     ports = {"plain": listen(), "tls": listen(tls(["h2", "http/1.1"])), "old": listen(tls(["http/1.1"])), "one": listen(most=1),
-             "narrow": listen(is_narrow=True)}
+             "narrow": listen(is_narrow=True), "wide": listen(is_wide=True), "asks": listen(tls(["h2"], asks=True)),
+             "unix": listen_unix(f"{os.path.dirname(sys.argv[1])}/h2-{os.getpid()}.sock")}
     print(json.dumps(ports), flush=True)
     threading.Event().wait()

@@ -27,7 +27,6 @@
 #define CAPACITY_MAX 1000u   /* whatever they say */
 #define STREAM_WINDOW (1 << 20)
 #define CONNECTION_WINDOW (16 << 20)
-#define HEADER_LIST_MAX (64u * 1024)
 #define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
 
 static struct h2 *h2_of(const struct conn *c)
@@ -251,18 +250,21 @@ static void close_session(struct conn *c)
 
 /* ---- an exchange ---------------------------------------------------------------------------- */
 
-/* Peers say how large a head they take; one that is larger ends the connection for all. */
-static bool is_head_too_large(struct h2 *h, struct fetch *f, const nghttp2_nv *nv, size_t count)
+/* Peers say how large a head they take; one that is larger ends the connection for all. And nghttp2
+ * sends none above our own limit, which it would tell as a fault of the stream. plain: bytes of
+ * names and values. */
+static bool is_head_too_large(struct h2 *h, struct fetch *f, size_t plain, size_t count)
 {
-    const uint32_t most =
+    const uint32_t theirs =
         nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
-    /* as RFC 9113 6.5.2 counts */
-    const size_t size = most < UINT32_MAX ? fields_size(nv, count) + count * 32 : 0;
+    const bool is_theirs = theirs < FETCH_MAX_HEAD;
+    const uint32_t most = is_theirs ? theirs : FETCH_MAX_HEAD;
+    const size_t size = plain + count * 32; /* as RFC 9113 6.5.2 counts: above what nghttp2 does */
     char text[120];
     if (size <= most)
         return false;
-    snprintf(text, sizeof text, "request head of %zu bytes: the server takes no more than %u", size,
-             most);
+    snprintf(text, sizeof text, "request head of %zu bytes: %s no more than %u", size,
+             is_theirs ? "the server takes" : "this client sends", most);
     stream_give_up(f, FETCH_HEAD_REFUSED, 0, text);
     return true;
 }
@@ -287,9 +289,10 @@ static void send_request(struct fetch *f)
     nghttp2_nv *nv;
     start_clock(f);
     const size_t count = fields_of_request(&f->request, &f->engine->out, number, &nv);
-    f->engine->counters.heads_plain += fields_size(nv, count);
-    if (is_head_too_large(h, f, nv, count))
+    const size_t plain = fields_size(nv, count);
+    if (is_head_too_large(h, f, plain, count))
         return;
+    f->engine->counters.heads_plain += plain;
     const bool has_body = f->request.body_len || f->request.is_in_pieces;
     x->written_before = h->written;
     x->id = nghttp2_submit_request(h->session, NULL, nv, count, has_body ? &body : NULL, f);
@@ -500,7 +503,7 @@ static void open_session(struct conn *c)
     static const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, FETCH_MAX_HEAD},
     };
     struct h2 *h = memory_new();
     h->conn = c;
