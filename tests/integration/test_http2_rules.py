@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTP/2: limits of both sides, and what a peer may do at any time (tests/support/h2_server.py)."""
 
+from harness import BUILD
 from http2_scripts import http2_ports, http2_run  # noqa: F401  fixtures
 
 
@@ -25,3 +26,93 @@ def test_a_head_above_our_own_limit_is_not_the_servers_fault(run):
             assert r.status_code == 200 and len(r.json()["headers"]["x-large"]) == 60_000, r.error
         assert rows()["large"]["num_failures"] == rows()["large"]["num_requests"] == 2
     """)
+
+
+def test_a_head_above_the_servers_limit_is_not_sent(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            s.get("/echo")  # its settings are there
+            r = s.get("/large-head", headers={"x-large": "x" * 70_000}, name="large")
+            assert not r.status_code and "the server takes no more than 65536" in failures()["large"], r.error
+            assert s.get("/echo").status_code == 200
+        assert "/large-head" not in [path for _, _, path in log()]
+        assert not [what for _, _, what in log() if what.startswith(("reset", "goaway 1"))]
+    """)
+
+
+def test_an_answer_that_nobody_asked_for_breaks_the_rules(run):
+    run("""
+        s = session(PLAIN)
+        assert not s.get("/push").status_code and "the server broke the rules of HTTP/2" in failures()["/push"], failures()
+        assert s.get("/echo").status_code == 200
+    """)
+
+
+def test_a_server_that_takes_no_more_streams(run):
+    run("""
+        def asked(path):
+            return [what for _, _, what in log()].count(path)
+
+        s = session(PLAIN)
+        held = gevent.spawn(s.post, "/stuck", data=b"x" * 100_000)
+        while not asked("/stuck"):
+            gevent.sleep(0.001)
+        assert s.get("/none").text == "no more"
+        waiting = [gevent.spawn(s.get, f"/bytes/{n}") for n in range(3)]
+        gevent.idle()
+        assert asked("reset 8") == 0 == asked("/bytes/0")
+        held.kill()  # and the server takes ten again
+        gevent.joinall(waiting, raise_error=True)
+        assert [len(g.value.content) for g in waiting] == [0, 1, 2]
+        told = [what for _, _, what in log()]
+        assert told.index("reset 8") < min(told.index(f"/bytes/{n}") for n in range(3)), "none was sent before"
+        assert s.get("/none").text == "no more" and s.get("/echo").status_code == 200, "with nothing on it there is another connection"
+        assert not failures()
+    """)
+
+
+def test_a_reset_without_error_behind_a_whole_answer_is_none(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            for n in range(3):
+                with s.post("/early/reset", data=b"x" * 300_000, catch_response=True) as r:
+                    assert (r.status_code, r.text) == (413, "too much"), r.error
+                    r.success()
+            assert s.get("/echo").status_code == 200
+        told = log()
+        assert len({c for c, _, path in told if path == "/early/reset"}) == 2, "and its connection goes on"
+        assert not failures(), failures()
+    """)
+
+
+def test_a_window_that_shrinks_below_what_is_under_way(run):
+    run("""
+        s = session(PLAIN)
+        s.get("/echo")
+        shrunk = gevent.spawn(s.post, "/shrink", data=b"x" * 100_000)
+        while "/shrink" not in [path for _, _, path in log()]:
+            gevent.sleep(0.001)
+        assert s.post("/echo", data=b"y" * 1000).json()["length"] == 1000, "others go on"
+        assert shrunk.get(timeout=60).json()["length"] == 100_000
+        assert len({c for c, _, path in log(s) if path in ("/shrink", "/echo")}) == 1 and not failures()
+    """)
+
+
+def test_numbers_of_streams_are_used_up(run):
+    run("""
+        s = session(PLAIN)
+        held = gevent.spawn(s.get, "/hold")
+        while "/hold" not in [path for _, _, path in log()]:
+            gevent.sleep(0.001)
+        for n in range(1, 5):
+            assert len(s.get(f"/bytes/{n}").content) == n
+            if n == 1:
+                assert held.get(timeout=60).text == "held", "the connection of the last number finishes what it has"
+        told = [(c, stream) for c, stream, path in log() if path.startswith(("/hold", "/bytes"))]
+        last = 2**31 - 1
+        assert [stream for _, stream in told] == [last - 2, last, last - 2, last, last - 2], told
+        assert len({c for c, _ in told}) == 3 and not failures(), told
+        assert all(row["resent"] == 0 and row["num_requests"] == 1 for name, row in rows().items() if name.startswith("/bytes"))
+    """, LD_PRELOAD=str(BUILD / "support" / "last_streams.so"))
