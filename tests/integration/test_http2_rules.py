@@ -3,6 +3,7 @@
 
 from harness import BUILD
 from http2_scripts import http2_ports, http2_run  # noqa: F401  fixtures
+from tunnel import tunnel
 
 
 def test_a_head_above_our_own_limit_is_not_the_servers_fault(run):
@@ -116,3 +117,50 @@ def test_numbers_of_streams_are_used_up(run):
         assert len({c for c, _ in told}) == 3 and not failures(), told
         assert all(row["resent"] == 0 and row["num_requests"] == 1 for name, row in rows().items() if name.startswith("/bytes"))
     """, LD_PRELOAD=str(BUILD / "support" / "last_streams.so"))
+
+
+def test_through_a_proxy(run):
+    with tunnel() as (port, asked):
+        run("""
+            s, fast = session(TLS), FastHttpSession(TLS, events.request, User(True), insecure=True, proxy_host="127.0.0.1",
+                                                    proxy_port=int(sys.argv[2]))
+            s.proxies = {"https": f"http://127.0.0.1:{sys.argv[2]}"}
+            for s in s, fast:
+                group = [gevent.spawn(s.get, f"/bytes/{n}") for n in range(20)]
+                gevent.joinall(group, raise_error=True)
+                assert [len(g.value.content) for g in group] == list(range(20))
+                assert s.get("/echo").http_version == "HTTP/2"
+            assert len({c for c, _, path in log() if path.startswith("/bytes")}) == 2 and not failures()
+        """, port)
+        assert len(asked) == 2 and {line.split()[0] for line in asked} == {"CONNECT"}, asked
+
+
+def test_with_a_client_certificate(run, certificate, tmp_path):
+    pem = tmp_path / "client.pem"
+    pem.write_bytes(b"".join(path.read_bytes() for path in certificate))
+    run("""
+        pem, s = sys.argv[2], session(ASKS)
+        assert s.get("/echo").json()["peer"] is None
+        for _ in range(2):
+            r = s.get("/echo", cert=pem)
+            assert r.http_version == "HTTP/2" and r.json()["peer"] == "localhost", r.error
+        s.cert = pem
+        assert s.get("/mine").json()["peer"] == "localhost" and s.get("/mine", cert=None).json()["peer"] == "localhost"
+        known = [(c, path) for c, _, path in log() if path in ("/echo", "/mine")]
+        assert len({c for c, _ in known}) == 2 and known[0][0] != known[1][0] == known[2][0] == known[3][0], known
+        assert not failures()
+    """, pem)
+
+
+def test_by_a_unix_socket(run):
+    run("""
+        from urllib.parse import quote
+        for cls in HttpSession, FastHttpSession:
+            s = session("http+unix://" + quote(json.loads(sys.argv[1])["unix"], safe=""), "prior-knowledge", cls=cls)
+            group = [gevent.spawn(s.get, f"/bytes/{n}") for n in range(20)]
+            gevent.joinall(group, raise_error=True)
+            assert [len(g.value.content) for g in group] == list(range(20))
+            r = s.post("/echo", data=b"x" * 100_000)
+            assert r.http_version == "HTTP/2" and r.json()["length"] == 100_000, r.error
+        assert len({c for c, _, path in log() if path.startswith("/bytes")}) == 2 and not failures()
+    """)
