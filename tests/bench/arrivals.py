@@ -12,10 +12,9 @@ import urllib.request
 from pathlib import Path
 
 import lab
-from lab import KATYDID, Process, Table, nginx, verdict, wait_for
+from lab import FILES, KATYDID, Process, Table, nginx, verdict, wait_for
 from queue_server import capacity_of
 
-FILES = Path(__file__).resolve().parent / "locustfiles"
 RATE = 10_000
 WARM_S, WINDOW_S, REST_S = 3, 6, 3
 

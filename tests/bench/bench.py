@@ -25,15 +25,13 @@ import lab
 from arrivals import bench_arrivals, bench_knee  # noqa: F401
 from churn import bench_churn, bench_half  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
-from lab import KATYDID, VENV, Process, Table, generated_code, headless, nginx, rounds, verdict, wait_for, wrk
+from lab import FILES, KATYDID, ROOT, VENV, Process, Table, generated_code, headless, k6, nginx, rounds, verdict, wait_for, wrk
 from lives import bench_end, bench_first  # noqa: F401
 from many import bench_bodies, bench_many, bench_memory, bench_wake, many_users, us  # noqa: F401
 from million import bench_million, bench_sources  # noqa: F401
 from stored import bench_history, bench_outputs  # noqa: F401
 from streams import bench_sse  # noqa: F401
 
-HERE = Path(__file__).resolve().parent
-FILES = HERE / "locustfiles"
 STOCK = VENV / "bin" / "locust"
 
 
@@ -46,6 +44,7 @@ def bench_get(options):
             "Katydid FastHttpUser": headless(KATYDID, FILES / "get_fast.py", server.url),
             "Locust HttpUser": headless(STOCK, FILES / "get_http.py", server.url),
             "Locust FastHttpUser": headless(STOCK, FILES / "get_fast.py", server.url),
+            **k6("k6", "get.js", server.url + "/"),
         }, server, options.rounds)
     base, ours, our_fast = figures["wrk"][0], figures["Katydid HttpUser"][0], figures["Katydid FastHttpUser"][0]
     for name, f in figures.items():
@@ -63,10 +62,11 @@ def bench_tls(options):
         figures = rounds({
             "wrk": wrk(server.tls_url + "/"),
             "Katydid HttpUser": headless(KATYDID, FILES / "get_tls.py", server.tls_url),
+            **k6("k6", "get.js", server.tls_url + "/"),
         }, server, options.rounds)
     for name, f in figures.items():
         ratio = f[0] / figures["wrk"][0]
-        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 1.0", verdict(ratio, 1)) if name != "wrk" else ("", "")))
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 1.0", verdict(ratio, 1)) if name.startswith("Katydid") else ("", "")))
 
 
 def bench_h2(options):
@@ -140,10 +140,11 @@ def bench_post(options):
         figures = rounds({
             "wrk (POST, nothing parsed)": wrk(server.url + "/json", script=FILES / "post.lua"),
             "Katydid HttpUser": headless(KATYDID, FILES / "post_json.py", server.url),
+            **k6("k6", "post_json.js", server.url + "/json"),
         }, server, options.rounds)
     for name, f in figures.items():
         ratio = f[0] / figures["wrk (POST, nothing parsed)"][0]
-        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 1.10", verdict(ratio, 1.1)) if "wrk" not in name else ("", "")))
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 1.10", verdict(ratio, 1.1)) if name.startswith("Katydid") else ("", "")))
 
 
 def bench_judged(options):

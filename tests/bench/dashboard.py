@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lab
-from lab import KATYDID, ROOT, VENV, Process, Table, verdict, wait_for
+from lab import FILES, KATYDID, ROOT, VENV, Process, Table, verdict, wait_for
 from viewer import Viewer
 
-FILES = Path(__file__).resolve().parent / "locustfiles"
 WEBUI = ROOT / "webui"
 VIEWERS, ENDPOINTS = 10, 1000
 PAGE_QUERY = f"?columns={0x3557}&pack=deflate"  # what webui/src/live/live-source.ts asks for

@@ -1,7 +1,7 @@
 """The bench's laboratory: nginx pinned to one core, generators pinned to another, and honest accounts.
 
 Processor time is read from /proc for a generator's whole process tree; requests are counted by nginx itself
-(stub_status), so that no generator is believed about its own work.
+(stub_status), so that no generator is believed about its own work. K6=path in the environment puts k6 beside ours.
 """
 
 import json
@@ -26,8 +26,10 @@ from harness import CLIENTS, KATYDID, VENV, Process, children, csv_row, free_por
 HISTORY = tempfile.TemporaryDirectory(prefix="katydid-history-")
 os.environ.setdefault("KATYDID_HISTORY", HISTORY.name)  # nobody's own
 
+K6 = os.environ.get("K6")
 TICK = os.sysconf("SC_CLK_TCK")
 GENERATOR_CORE, TARGET_CORE = 0, 1
+FILES = ROOT / "tests" / "bench" / "locustfiles"
 # A service that always gives the same: shop.v1.Receipt(text="pen", total=3), with a status behind it.
 RECEIPT = b"\0\0\0\0\7" + b"\x0a\3pen\x10\3"
 GRPC = """location = /shop.v1.Shop/Buy {{ error_page 405 =200 /receipt; return 405; }}
@@ -86,7 +88,7 @@ def nginx(workers=1, core=TARGET_CORE):
     """A 12-byte page, a 200-byte JSON document, the same over TLS, and nginx's own count of requests."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        plain, tls, h2, status = free_port(), free_port(), free_port(), free_port()
+        plain, tls, h2, h2_tls, status = (free_port() for _ in range(5))
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
              "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
@@ -105,13 +107,14 @@ def nginx(workers=1, core=TARGET_CORE):
               ssl_session_cache shared:s:10m; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
               server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} location /body- {{ root {folder}; }} }}
               server {{ listen 127.0.0.1:{tls} ssl; {pages} }}
+              server {{ listen 127.0.0.1:{h2_tls} ssl http2; {pages} }}
               server {{ listen 127.0.0.1:{h2} http2; {pages} {GRPC.format(folder=folder)} }}
               server {{ listen 127.0.0.1:{status}; location = / {{ stub_status; }} }}
             }}""")
         prefix = ["taskset", "-c", str(core)] if core is not None else []
         with Process(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder, "-e", f"{folder}/error.log"], prefix=prefix) as server:
             server.url, server.tls_url, server.port = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}", plain
-            server.h2_url = f"http://127.0.0.1:{h2}"
+            server.h2_url, server.h2_tls_url = f"http://127.0.0.1:{h2}", f"https://127.0.0.1:{h2_tls}"
 
             def put(name, size):
                 """The address of a page of so many bytes."""
@@ -176,6 +179,14 @@ def wrk(url, connections=100, script=None):
 
 def headless(program, file, url, users=100, *more):
     return [program, "-f", file, "-H", url, "--headless", "-u", users, "-r", users, "-t", "60", "--only-summary", *more]
+
+
+def k6(name, script, url, *more, users=100):
+    """{name: command} of k6 with that script, whose __ENV.TARGET is the URL; nothing where there is no k6. Without users the script says how many."""
+    if not K6:
+        return {}
+    load = ["--vus", users, "--duration", "60s"] if users else []
+    return {name: [K6, "run", "--quiet", "--no-usage-report", "--insecure-skip-tls-verify", *load, "-e", f"TARGET={url}", *more, FILES / script]}
 
 
 class Table:

@@ -1,6 +1,6 @@
 """The benchmarks of a process's own life: from its start to the first request, and from SIGINT to its end.
 
-K6=path in the environment puts k6 beside it, PROGRAM=path a katydid that is installed somewhere, by a package or a wheel.
+PROGRAM=path in the environment puts beside it a katydid that is installed somewhere, by a package or a wheel.
 """
 
 import os
@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lab
-from lab import KATYDID, VENV, Process, Table, free_port, verdict
+from lab import FILES, KATYDID, VENV, Process, Table, free_port, verdict
 
-FILES = Path(__file__).resolve().parent / "locustfiles"
 STOCK = VENV / "bin" / "locust"
-K6 = os.environ.get("K6")
 PROGRAM = os.environ.get("PROGRAM")
 ENDING_USERS = 10_000
 
@@ -70,9 +68,8 @@ def bench_first(options):
     with door() as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         plain = ["-f", FILES / "first.py", "-H", url, "--headless", "-u", 1, "-r", 1, "--only-summary"]
-        commands = {**{name: [program, *plain] for name, program in ours.items()}, "Locust": [STOCK, *plain]}
-        if K6:
-            commands["k6"] = [K6, "run", "--quiet", "--no-usage-report", "--vus", 1, "--iterations", 1, FILES / "first.js"]
+        commands = {**{name: [program, *plain] for name, program in ours.items()}, "Locust": [STOCK, *plain],
+                    **lab.k6("k6", "get.js", url, "--vus", 1, "--iterations", 1, users=None)}
         seen = {name: [] for name in (*commands, *(f"{name}: a worker" for name in ours))}
         for _ in range(3 * options.rounds):
             for name, command in commands.items():

@@ -1,17 +1,11 @@
-"""The benchmarks of many users and of large bodies: what grows with their number and size.
-
-K6=path in the environment puts k6, which discards bodies, beside those.
-"""
+"""The benchmarks of many users and of large bodies: what grows with their number and size."""
 
 import resource
 import time
-from pathlib import Path
 
 import lab
-from lab import KATYDID, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
-from lives import K6
+from lab import FILES, KATYDID, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
-FILES = Path(__file__).resolve().parent / "locustfiles"
 WAKES_A_SECOND = 4  # of each user of waking.py
 BODIES = (("1 KB", 1 << 10, 100), ("100 KB", 100 << 10, 100), ("10 MB", 10 << 20, 10))  # name, bytes, users
 
@@ -28,13 +22,15 @@ def bench_many(options):
             figures = rounds({
                 "wrk": wrk(server.url + "/", users),
                 "Katydid HttpUser": headless(KATYDID, FILES / "get_http.py", server.url, users),
+                **lab.k6("k6", "get.js", server.url + "/", users=users),
             }, server, options.rounds, warm=4.0)
         for name, f in figures.items():
             ratio = f[0] / figures["wrk"][0]
-            table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *((f"≤ {most}", verdict(ratio, most)) if name != "wrk" else ("", "")))
+            table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *((f"≤ {most}", verdict(ratio, most)) if name.startswith("Katydid") else ("", "")))
 
 
 def bench_bodies(options):
+    discards = "k6, --discard-response-bodies"
     for label, size, users in BODIES:
         table = Table(f"GET, body of {label}, {users} users", "generator", "µs/request (lowest–highest)", "requests/s", "× wrk", "budget", "")
         with nginx() as server:
@@ -44,15 +40,12 @@ def bench_bodies(options):
                 "Katydid FastHttpUser": headless(KATYDID, FILES / "get_body.py", url, users),
                 "Katydid, --discard-response-bodies": headless(KATYDID, FILES / "get_body.py", url, users, "--discard-response-bodies"),
             }
-            if K6:
-                commands["k6, discardResponseBodies"] = [K6, "run", "--quiet", "--no-usage-report", "--vus", users, "--duration", "60s",
-                                                         "-e", f"TARGET={url}", FILES / "get_body.js"]
-            figures = rounds(commands, server, options.rounds)
+            figures = rounds(commands | lab.k6(discards, "get.js", url, "--discard-response-bodies", users=users), server, options.rounds)
         for name, f in figures.items():
             ratio = f[0] / figures["wrk"][0]
             budget = ("≤ 1.05", verdict(ratio, 1.05)) if name.endswith("User") else ("", "")
-            if K6 and name.startswith("Katydid, "):
-                budget = ("≤ k6", verdict(f[0], figures["k6, discardResponseBodies"][0]))
+            if discards in figures and name.startswith("Katydid, "):
+                budget = ("≤ k6", verdict(f[0], figures[discards][0]))
             table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *budget)
 
 

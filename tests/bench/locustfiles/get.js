@@ -1,6 +1,5 @@
+// For k6: GET of $TARGET, as fast as it comes.
 import http from "k6/http";
-
-export const options = { discardResponseBodies: true };
 
 export default function () {
   http.get(__ENV.TARGET);
