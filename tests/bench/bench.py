@@ -81,6 +81,27 @@ def bench_h2(options):
     for name, f in figures.items():
         budget = ("≤ 1.5 × HTTP/1.1, ≤ 2 × h2load", verdict(max(f[0] / old / 1.5, f[0] / base / 2), 1)) if name.endswith("HTTP/2") else ("", "")
         table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / base:.2f}", f"{f[0] / old:.2f}", *budget)
+    bench_h2_tls(options)
+
+
+def bench_h2_tls(options):
+    """The only HTTP/2 that k6 speaks."""
+    table = Table("GET, 12-byte body, 100 users, HTTP/2 over TLS", "generator", "µs/request (lowest–highest)", "requests/s", "× h2load", "× ours", "budget", "")
+    with nginx() as server:
+        url = server.h2_tls_url
+        figures = rounds({
+            "h2load": ["h2load", "-c", "100", "-m", "1", "-D", "3600", url + "/"],
+            "Katydid HttpUser": headless(KATYDID, FILES / "get_tls.py", url, 100, "--http2"),
+            **k6("k6", "get.js", url + "/"),
+        }, server, options.rounds)
+    for name, f in figures.items():
+        ratio = f[0] / figures["Katydid HttpUser"][0]
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / figures['h2load'][0]:.2f}", f"{ratio:.1f}", *beside_k6(name, ratio, 6))
+
+
+def beside_k6(name, ratio, least):
+    """The cells of a budget which is how much more k6 takes than ours."""
+    return (f"ours ≥ {least} × less", verdict(ratio, least, False)) if name == "k6" else ("", "")
 
 
 def bench_grpc(options):
