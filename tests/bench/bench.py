@@ -105,7 +105,7 @@ def beside_k6(name, ratio, least):
 
 
 def bench_grpc(options):
-    """Generated Python messages; k6 is not among Debian's packages, nor PyPI's, and so not in the table."""
+    """Generated Python messages."""
     title = "gRPC, one small message each way, generated Python code, 100 users"
     table = Table(title, "generator", "µs/call (lowest–highest)", "calls/s", "× Katydid GrpcUser", "budget", "")
     with nginx() as server, generated_code() as env:
@@ -114,10 +114,11 @@ def bench_grpc(options):
             "Katydid GrpcUser": headless(KATYDID, FILES / "grpc_calls.py", host),
             "Locust's recipe under Katydid": headless(KATYDID, FILES / "grpc_recipe.py", host),
             "Locust's recipe under Locust": headless(STOCK, FILES / "grpc_recipe.py", host),
+            **k6("k6", "grpc_calls.js", host, "-e", f"PROTOS={ROOT / 'tests/support/protos'}"),
         }, server, options.rounds, env=env)
     ours = figures["Katydid GrpcUser"][0]
     for name, f in figures.items():
-        budget = ("ours ≥ 15 × less", verdict(f[0] / ours, 15, False)) if name.endswith("under Locust") else ("", "")
+        budget = ("ours ≥ 15 × less", verdict(f[0] / ours, 15, False)) if name.endswith("under Locust") else beside_k6(name, f[0] / ours, 5)
         table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / ours:.1f}", *budget)
 
 
