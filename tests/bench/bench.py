@@ -138,10 +138,11 @@ def bench_ws(options):
         figures = rounds({
             "Katydid WebSocketUser": headless(KATYDID, FILES / "ws_echo.py", server.url, 1000),
             "Locust, websocket-client": headless(STOCK, FILES / "ws_echo_stock.py", server.url, 1000),
+            **k6("k6", "ws_echo.js", server.url + "/", users=1000),
         }, server, options.rounds, warm=4.0)
     ours = figures["Katydid WebSocketUser"][0]
     for name, f in figures.items():
-        budget = ("ours ≥ 40 × less", verdict(f[0] / ours, 40, False)) if name.startswith("Locust") else ("", "")
+        budget = ("ours ≥ 40 × less", verdict(f[0] / ours, 40, False)) if name.startswith("Locust") else beside_k6(name, f[0] / ours, 8)
         table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / ours:.1f}", *budget)
     table = Table("Memory of a WebSocketUser that waits with an open socket", "users", "worker's resident MB", "KB a user", "budget", "")
     with ws_echo(options) as server:
