@@ -195,9 +195,11 @@ def bench_journal(options):
                         for name, more in (("none", ()), ("json", ("--out", f"json={folder}/r.json")))}, server, options.rounds)
         kinds = ("json=r.json", "json=r.json.zst", "json=r.json.gz", "csv=r.csv", "jtl=r.jtl")
         figures = rounds({"none": headless(KATYDID, FILES / "get_http.py", server.url)} | {
-            kind: headless(KATYDID, FILES / "get_http.py", server.url, 100, "--out", kind.replace("=", f"={folder}/")) for kind in kinds}, server, options.rounds)
+            kind: headless(KATYDID, FILES / "get_http.py", server.url, 100, "--out", kind.replace("=", f"={folder}/")) for kind in kinds}
+            | k6("k6: none", "get.js", server.url + "/") | k6("k6: json=r.json", "get.js", server.url + "/", "--out", f"json={folder}/k6.json"), server, options.rounds)
     for name, f in figures.items():
-        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / figures['none'][0]:.3f}", "", "")
+        plain = figures["k6: none" if name.startswith("k6") else "none"]
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / plain[0]:.3f}", "", "")
     ratio = rated["json"][0] / rated["none"][0]
     table.row("none, 50,000/s", us(rated["none"]), f"{rated['none'][1]:,.0f}", "1.000", "", "")
     table.row("json=r.json, 50,000/s", us(rated["json"]), f"{rated['json'][1]:,.0f}", f"{ratio:.3f}", "≤ 1.25", verdict(ratio, 1.25))
