@@ -209,9 +209,9 @@ def run_script(folder, code, *arguments, **env):
 
 
 @contextmanager
-def target(prefix=(), address="127.0.0.1"):
+def target(*more, prefix=(), address="127.0.0.1"):
     """The exact test server; yields an object with .url, .log() and .reset()."""
-    with Process([BUILD / "support" / "target", "--address", address], prefix=prefix) as process:
+    with Process([BUILD / "support" / "target", "--address", address, *more], prefix=prefix) as process:
         process.url = process.wait_line(r"target listening on (\S+)").group(1)
         process.log = lambda: get_json(process.url + "/__log")
         process.reset = lambda: get(process.url + "/__reset")

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* target: an HTTP server that knows exactly what it did, to check a load generator against.
  *
- *   target [--port N] [--address A]      prints "target listening on http://A:PORT"
+ *   target [--port N] [--address A] [--arrivals FILE]
+ *       prints "target listening on http://A:PORT"; writes when each request was received into
+ *       that file, whole when it ends: 8 bytes each, nanoseconds of the wall clock
  *
  *   GET|POST /…              12 bytes at once
  *   /delay/MS                answers after exactly MS milliseconds
@@ -50,6 +52,7 @@ struct client {
 static struct event_base *base;
 static struct hist served;
 static uint64_t requests, answered;
+static FILE *arrivals;
 
 static void client_free(struct client *c)
 {
@@ -138,6 +141,8 @@ static void handle(struct client *c, const char *path)
         return;
     }
     requests++;
+    if (arrivals)
+        fwrite(&c->received_ns, sizeof c->received_ns, 1, arrivals);
     if (strncmp(path, "/json", 5) == 0) {
         answer_json(c);
         return;
@@ -249,6 +254,10 @@ int main(int argc, char **argv)
             port = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--address") == 0)
             address = argv[i + 1];
+        else if (strcmp(argv[i], "--arrivals") == 0 && !(arrivals = fopen(argv[i + 1], "wb"))) {
+            perror("target: cannot write arrivals");
+            return 1;
+        }
     }
     signal(SIGPIPE, SIG_IGN);
     hist_init(&served);
@@ -265,5 +274,5 @@ int main(int argc, char **argv)
     event_free(accepting);
     event_free(term);
     close(fd);
-    return 0;
+    return arrivals && fclose(arrivals) != 0;
 }
