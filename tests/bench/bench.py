@@ -101,7 +101,7 @@ def bench_h2_tls(options):
 
 def beside_k6(name, ratio, least):
     """The cells of a budget which is how much more k6 takes than ours."""
-    return (f"ours ≥ {least} × less", verdict(ratio, least, False)) if name == "k6" else ("", "")
+    return (f"ours ≥ {least} × less", verdict(ratio, least, False)) if name.startswith("k6") else ("", "")
 
 
 def bench_grpc(options):
@@ -139,6 +139,7 @@ def bench_ws(options):
             "Katydid WebSocketUser": headless(KATYDID, FILES / "ws_echo.py", server.url, 1000),
             "Locust, websocket-client": headless(STOCK, FILES / "ws_echo_stock.py", server.url, 1000),
             **k6("k6", "ws_echo.js", server.url + "/", users=1000),
+            **k6("k6, each echo timed", "ws_echo.js", server.url + "/", "-e", "TIMED=1", users=1000),
         }, server, options.rounds, warm=4.0)
     ours = figures["Katydid WebSocketUser"][0]
     for name, f in figures.items():
