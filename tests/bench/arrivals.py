@@ -1,6 +1,6 @@
-"""The benchmark of open load: arrivals of one worker on one core, to a target that costs little. What k6 does here is not measured:
-it cannot be had on the machine that these figures come from."""
+"""The benchmark of open load: arrivals of one worker on one core, to a target that costs little."""
 
+import array
 import contextlib
 import json
 import math
@@ -13,26 +13,34 @@ from pathlib import Path
 
 import lab
 from lab import FILES, KATYDID, Process, Table, nginx, verdict, wait_for
+from distances import ks_distance
 from queue_server import capacity_of
 
 RATE = 10_000
 WARM_S, WINDOW_S, REST_S = 3, 6, 3
+HELD = 0.99  # of what was due came
+
+
+def cost(command, server, env=None, timeout=120):
+    """µs of processor time per arrival, of a command that runs to its end; None without a server that counts."""
+    each, before = None, server.count() if server else 0
+    with Process(command, env=env, prefix=["taskset", "-c", str(lab.GENERATOR_CORE)]) as process:
+        if server:
+            wait_for(lambda: server.count() - before > 50, "the first arrivals", 60)
+            time.sleep(WARM_S)
+            cpu0, n0 = lab.cpu_seconds(process.pid), server.count()
+            time.sleep(WINDOW_S)
+            each = (lab.cpu_seconds(process.pid) - cpu0) / (server.count() - n0) * 1e6
+        process.wait(timeout)
+    return each
 
 
 def open_run(file, url, scenario, server=None, env=None, timeout=120):
     """(µs of processor time per arrival, or None without a server that counts; the scenario as --summary has it)."""
     with tempfile.TemporaryDirectory() as folder:
-        summary, each = Path(folder, "summary.json"), None
+        summary = Path(folder, "summary.json")
         command = [KATYDID, "-f", file, "-H", url, "--headless", "--only-summary", "--summary", summary, "--scenario", scenario]
-        before = server.count() if server else 0
-        with Process(command, env=env, prefix=["taskset", "-c", str(lab.GENERATOR_CORE)]) as process:
-            if server:
-                wait_for(lambda: server.count() - before > 50, "the first arrivals", 60)
-                time.sleep(WARM_S)
-                cpu0, n0 = lab.cpu_seconds(process.pid), server.count()
-                time.sleep(WINDOW_S)
-                each = (lab.cpu_seconds(process.pid) - cpu0) / (server.count() - n0) * 1e6
-            process.wait(timeout)
+        each = cost(command, server, env, timeout)
         return each, json.loads(summary.read_text())["scenarios"]["scenarios"][0]
 
 
@@ -59,6 +67,54 @@ def bench_arrivals(options):
             table.row("open", f"{each:.1f}", f"{each / closed:.2f}", f"{each / paced:.2f}", *late_cells(one), "≤ 1.15 × closed, p50 ≤ 0.2 ms, p99 ≤ 2 ms, none dropped",
                       verdict(not good, 0))
     bench_made_users(rounds)
+    if lab.K6:
+        bench_rate_of_k6(rounds)
+
+
+def k6_at(rate):
+    return lambda url: lab.k6("k6", "arrivals.js", url + "/", "-e", f"RATE={rate}", "-e", f"DURATION={WARM_S + WINDOW_S + REST_S}s", users=None)["k6"]
+
+
+def ours_at(rate):
+    scenario = f"a:constant-arrival-rate:rate={rate}/s,duration={WARM_S + WINDOW_S + REST_S}s,users=200"
+    return lambda url: [KATYDID, "-f", FILES / "get_http.py", "-H", url, "--headless", "--only-summary", "--scenario", scenario]
+
+
+def seen_by_target(command_for, rate):
+    """(µs of processor time per arrival, how many of those that were due came, the gaps' KS distance from a gap of 1/rate, µs by which a gap
+    is off in the mean), of a load of that rate, by the kernel's stamps at the target."""
+    with tempfile.NamedTemporaryFile() as log:
+        with lab.target("--arrivals", log.name, prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server:
+            server.count = lambda: server.log()["requests"]
+            each = cost(command_for(server.url), server)
+        stamps = array.array("Q", log.read())
+    begin = min(stamps) + WARM_S * 1e9
+    came = sorted(at for at in stamps if begin <= at < begin + WINDOW_S * 1e9)
+    gaps, due = [(b - a) / 1e9 for a, b in zip(came, came[1:])], 1 / rate
+    return each, len(came) / rate / WINDOW_S, ks_distance(gaps, lambda gap: gap >= due), sum(abs(gap - due) for gap in gaps) / len(gaps) * 1e6
+
+
+def highest_rate():
+    """Of arrivals a second that k6 holds on the core, in tenths of what 100 users come to without a pause."""
+    with nginx() as server:
+        _, most = lab.measure(lab.k6("k6", "get.js", server.url + "/")["k6"], server)
+    for tenths in range(9, 1, -1):
+        rate = round(most * tenths / 10)
+        if seen_by_target(k6_at(rate), rate)[1] > HELD:
+            break
+    return rate
+
+
+def bench_rate_of_k6(rounds):
+    rate = highest_rate()
+    table = Table(f"{rate:,} arrivals/s, the most that k6 holds on one core", "generator", "µs/iteration", "× ours", "budget", "", "came of what was due",
+                  "gaps, KS distance from even ones", "a gap is off by, µs in the mean", "budget", "")
+    for _ in range(rounds):
+        theirs, ours = seen_by_target(k6_at(rate), rate), seen_by_target(ours_at(rate), rate)
+        for name, (each, came, distance, off) in (("k6", theirs), ("Katydid", ours)):
+            cells = ("ours ≥ 5 × less", verdict(each / ours[0], 5, False)) if name == "k6" else ("", "")
+            spread = ("not worse than k6", verdict(max(distance - theirs[2], off - theirs[3]), 0)) if name == "Katydid" else ("", "")
+            table.row(name, f"{each:.1f}", f"{each / ours[0]:.1f}", *cells, f"{came:.1%}", f"{distance:.3f}", f"{off:.0f}", *spread)
 
 
 def bench_made_users(rounds):

@@ -12,6 +12,7 @@ import urllib.request
 
 import pytest
 
+from distances import ks_distance
 from harness import ROOT, free_port, katydid, locustfile, run_katydid
 from queue_server import capacity_of
 
@@ -45,13 +46,6 @@ def summary_of(tmp_path, url, *arguments):
         ended = run_katydid("-f", file, "--headless", "--only-summary", "-H", url, "--summary", tmp_path / "summary.json", *arguments)
     assert ended.code == 0, ended.describe()
     return json.loads((tmp_path / "summary.json").read_text()), ended
-
-
-def ks_distance(sample, cumulative):
-    """Kolmogorov and Smirnov's: how far the sample's distribution is from that function at most."""
-    ordered = sorted(sample)
-    n = len(ordered)
-    return max(max((i + 1) / n - cumulative(x), cumulative(x) - i / n) for i, x in enumerate(ordered))
 
 
 def off_by(came, intended):
