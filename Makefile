@@ -344,7 +344,7 @@ $(O)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(O)/libpy.a $(O)/libmaster.a
 
 .PHONY: bench
 BENCH ?=
-bench: all $(SUPPORT) $(LOCUST_STAMP) $(CLIENTS_STAMP) build/browser/.stamp ## side-by-side measurements, with ratios in one run; BENCH="name …"
+bench: all $(SUPPORT) $(LOCUST_STAMP) $(CLIENTS_STAMP) build/browser/.stamp ## side-by-side measurements, with ratios in one run; BENCH="name …", K6=path puts k6 beside ours
 	@$(TEST_ENV) $(PYTHON) tests/bench/bench.py --build $(O) $(BENCH)
 
 # ---- lint -----------------------------------------------------------------------------------
