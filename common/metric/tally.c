@@ -277,6 +277,13 @@ double tally_mean_ms(const struct tally *t)
     return timed ? (double)t->sum_us / 1000 / (double)timed : 0;
 }
 
+uint64_t tally_good_upto(const struct tally *t, uint64_t us)
+{
+    const uint64_t all = hist_count_upto(&t->hist, us);
+    const uint64_t failed = t->failed ? hist_count_upto(t->failed, us) : 0;
+    return all > failed ? all - failed : 0;
+}
+
 double tally_quantile_ms(const struct tally *t, double q)
 {
     if (!t->hist.count)

@@ -125,6 +125,8 @@ void tally_add_packed(struct tally *t, struct tally *also, const struct tally_pa
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
 double tally_mean_ms(const struct tally *t);
 double tally_quantile_ms(const struct tally *t, double q); /* within [min, max]; q=0, 1: these */
+/* Requests that took at most so long and did not fail. */
+uint64_t tally_good_upto(const struct tally *t, uint64_t us);
 double tally_total_rps(const struct tally *t, const struct stats *s);
 double tally_total_fail_rps(const struct tally *t, const struct stats *s);
 double tally_current_rps(const struct tally *t, const struct stats *s);

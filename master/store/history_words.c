@@ -427,16 +427,23 @@ void history_details(const json_t *run, struct sbuf *out)
 
 #define METRIC_ROWS 20
 
-static void add_interval(struct sbuf *out, const json_t *metric)
+static void add_number(struct sbuf *out, const json_t *metric, const char *key)
 {
     const enum contrast_figure f = contrast_figure_of(text_of(metric, "metric"));
-    if (f == FIGURES)
-        return;
-    contrast_add_value(out, f, number_of(metric, "value"));
+    const double value = number_of(metric, key);
+    if (f < FIGURES)
+        contrast_add_value(out, f, value);
+    else /* apdex */
+        sbuf_addf(out, isfinite(value) ? "%.3f" : "-", value);
+}
+
+static void add_interval(struct sbuf *out, const json_t *metric)
+{
+    add_number(out, metric, "value");
     sbuf_adds(out, "  [");
-    contrast_add_value(out, f, number_of(metric, "low"));
+    add_number(out, metric, "low");
     sbuf_adds(out, ", ");
-    contrast_add_value(out, f, number_of(metric, "high"));
+    add_number(out, metric, "high");
     sbuf_adds(out, "]");
     if (!(number_of(metric, "blocks") > 0))
         sbuf_adds(out, "  by the number of requests alone");

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #define SAMPLES_MIN 100
-#define ROW_DRAWS 200     /* of the total BOOTSTRAP_DRAWS are */
+#define ROW_DRAWS 200 /* of the total BOOTSTRAP_DRAWS are */
+#define Z 1.96        /* of 95 % */
+#define APDEX_MS_MAX 1e9
 #define BINS_MOST 300000u /* that are read for all rows together */
 
 static json_t *number(double value)
@@ -33,6 +35,23 @@ static void add_row(json_t *table, const struct row *row, const struct contrast_
                                                contrast_figure_name(f), figure.value, number(low),
                                                number(high), figure.n, (json_int_t)blocks));
     }
+}
+
+/* Of all of the run, in the middle of what the number of requests says: each one counts 1, 0.5 or
+ * 0. */
+static void add_apdex(json_t *table, const struct row *row, double limit_ms)
+{
+    const double n = (double)row->whole->requests;
+    if (!(limit_ms > 0 && limit_ms < APDEX_MS_MAX && n > 0))
+        return;
+    const uint64_t us = (uint64_t)(limit_ms * 1000);
+    const double satisfied = (double)tally_good_upto(row->whole, us) / n;
+    const double tolerating = (double)tally_good_upto(row->whole, 4 * us) / n - satisfied;
+    const double value = satisfied + tolerating / 2;
+    const double variance = satisfied + tolerating / 4 - value * value;
+    const double by = Z * sqrt(fmax(0, variance) / n);
+    json_array_append_new(table, json_pack("[s,s,s,f,f,f,f,i]", row->method, row->name, "apdex",
+                                           value, fmax(0, value - by), fmin(1, value + by), n, 0));
 }
 
 /* Without an index, which the statistics of a snapshot do not have. */
@@ -79,6 +98,7 @@ json_t *run_metric_table(const struct contrast_run *run, const json_t *rows)
         if (has_blocks && row.whole->requests >= SAMPLES_MIN && (bins += steady.count) <= BINS_MOST)
             seen.blocks = blocks_of(&steady, &row);
         add_row(table, &row, &seen);
+        add_apdex(table, &row, json_number_value(json_object_get(run->meta, "apdex_ms")));
         bootstrap_free(seen.blocks);
     }
     steady_fini(&steady);

@@ -339,6 +339,22 @@ static void note_gate(const struct snapshot *s, json_t *verdict)
     json_decref(baseline);
 }
 
+/* T of the first threshold that has one: it is a figure of each row then. */
+static void note_apdex(struct writer *w, const json_t *thresholds)
+{
+    static const char start[] = "apdex(";
+    const json_t *each;
+    size_t i;
+    json_array_foreach(thresholds, i, each)
+    {
+        const char *stat = json_string_value(json_object_get(each, "stat"));
+        if (!stat || strncmp(stat, start, sizeof start - 1) != 0)
+            continue;
+        json_object_set_new(w->meta, "apdex_ms", json_real(strtod(stat + sizeof start - 1, NULL)));
+        return;
+    }
+}
+
 static void note_verdict(struct writer *w, const struct snapshot *s)
 {
     const struct view *v = s->view;
@@ -350,6 +366,7 @@ static void note_verdict(struct writer *w, const struct snapshot *s)
     json_object_set_new(
         kept, "thresholds",
         json_integer((json_int_t)json_array_size(json_object_get(verdict, "thresholds"))));
+    note_apdex(w, json_object_get(verdict, "thresholds"));
     note_gate(s, kept);
     json_object_set_new(w->meta, "valid",
                         json_boolean(json_is_true(json_object_get(verdict, "valid"))));

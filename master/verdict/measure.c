@@ -125,13 +125,7 @@ static struct measured a_time(const struct threshold *t, const struct tally *tal
 static struct measured apdex(const struct threshold *t, const struct tally *tally)
 {
     const uint64_t us = (uint64_t)(t->parameter * 1000);
-    uint64_t satisfied = hist_count_upto(&tally->hist, us);
-    uint64_t tolerating = hist_count_upto(&tally->hist, 4 * us);
-    if (tally->failed) {
-        satisfied -= hist_count_upto(tally->failed, us);
-        tolerating -= hist_count_upto(tally->failed, 4 * us);
-    }
-    return ratio(satisfied + tolerating, 2 * tally->requests);
+    return ratio(tally_good_upto(tally, us) + tally_good_upto(tally, 4 * us), 2 * tally->requests);
 }
 
 static struct measured status(const struct threshold *t, const struct tally *tally)

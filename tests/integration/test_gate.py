@@ -85,3 +85,32 @@ def test_a_run_with_a_slower_request_fails_by_that_row_and_an_equal_one_passes(t
     for other, code in (("equal", 0), ("slow", REGRESSION)):
         said = compare(first, tmp_path / f"{other}.json", "--gate", gate, "--history", tmp_path / "none")
         assert (said.returncode, "**worse**" in said.stdout) == (code, code != 0), said
+
+
+APDEX = """
+    from locust import User, constant, task
+
+    class Shop(User):
+        wait_time = constant(0.01)
+
+        @task
+        def buy(self):
+            for ms, error in ((10, None), (300, None), (5000, None), (10, ValueError("no"))):
+                self.environment.events.request.fire(request_type="GET", name="/buy", response_time=ms, response_length=3, exception=error, context={})
+"""
+
+
+def test_a_run_with_an_apdex_threshold_has_it_of_each_row(tmp_path):
+    """Satisfied, half so, not at all, and failed: 1.5 of 4."""
+    file = tmp_path / "shop.py"
+    file.write_text(textwrap.dedent(APDEX))
+    run = run_katydid("-f", file, "--headless", "-t", 1, "--history", tmp_path / "h", "--threshold", "apdex(250ms) > 0.3", "--exit-code-on-error", 0)
+    assert run.code == 0, run.describe()
+    shown = subprocess.run([KATYDID, "runs", "show", "latest", "--json", "--history", tmp_path / "h"], capture_output=True, text=True, timeout=60)
+    one = json.loads(shown.stdout)
+    found = {metric["name"]: metric for metric in one["intervals"] if metric["metric"] == "apdex"}
+    assert one["apdex_ms"] == 250 and set(found) == {"", "/buy"}, one
+    for metric in found.values():
+        assert metric["value"] == 0.375 and metric["low"] < 0.375 < metric["high"] and metric["n"] == one["totals"]["requests"], metric
+    words = subprocess.run([KATYDID, "runs", "show", "latest", "--history", tmp_path / "h"], capture_output=True, text=True, timeout=60)
+    assert re.search(r"^  apdex +0\.375  \[0\.\d+, 0\.\d+\]  by the number of requests alone$", words.stdout, re.M), words
