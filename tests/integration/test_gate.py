@@ -46,6 +46,16 @@ def test_runs_of_other_arrival_rates_are_not_compared(tmp_path):
     assert gated.code == 0 and (re.search(r"the load differs: 20 arrivals/s in .*a\.json\), 40 in this run", gated.stderr) or "was not valid" in gated.stderr), gated.describe()
 
 
+def test_runs_of_so_many_iterations_have_the_users_that_were_asked_for(tmp_path):
+    file = tmp_path / "shop.py"
+    file.write_text(textwrap.dedent(SCENARIO))
+    run = run_katydid("-f", file, "--headless", "-u", 2, "-r", 100, "-i", 40, "--history", tmp_path / "h")
+    assert run.code == 0, run.describe()
+    shown = subprocess.run([KATYDID, "runs", "show", "latest", "--json", "--history", tmp_path / "h"], capture_output=True, text=True, timeout=60)
+    one = json.loads(shown.stdout)
+    assert (one["users"], one["iterations"]["due"], "load" in one) == (2, 40, False), one
+
+
 SHOP = """
     import os
     from locust import FastHttpUser, constant_pacing, task
