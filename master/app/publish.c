@@ -95,6 +95,7 @@ void publish_view(struct master *m)
         .locustfile =
             m->nodes.host.script.locustfile ? m->nodes.host.script.locustfile : m->o->locustfile,
         .host = m->machine.load.host ? m->machine.load.host : script_host(&m->nodes.host.script),
+        .profile = m->o->profile ? m->o->profile : "",
         .notice = m->reload.why ? m->reload.why : inbox_notice(&m->nodes),
         .ended_by = m->machine.run.state == RUN_STOPPED ? m->nodes.ended_by : "",
         .started_at = m->machine.run.started_at,

@@ -358,6 +358,7 @@ static void copy_head(struct view *v, const struct view *head)
     v->version = arena_text(v, head->version);
     v->locustfile = arena_text(v, head->locustfile);
     v->host = arena_text(v, head->host);
+    v->profile = arena_text(v, head->profile);
     v->verdict = arena_text(v, head->verdict ? head->verdict : "{}");
     v->notice = arena_text(v, head->notice);
     v->ended_by = arena_text(v, head->ended_by ? head->ended_by : "");

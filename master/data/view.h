@@ -103,6 +103,7 @@ struct view {
     const char *run_id;  /* changes at each start from stopped; "" before the first */
     const char *state;   /* ready spawning running cleanup stopping stopped missing */
     const char *version, *locustfile, *host; /* host "" when none */
+    const char *profile;                     /* "" when none */
     size_t threshold_count, threshold_failed;
     const char *verdict;         /* JSON: how the run stands against its thresholds (docs/api.md) */
     const char *notice;          /* what the page must tell (a lost worker …) or "" */

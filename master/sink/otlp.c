@@ -6,6 +6,7 @@
 #include "common/base/protobuf.h"
 #include "master/sink/exponential.h"
 #include "master/sink/families.h"
+#include "master/sink/k6_rows.h"
 #include "master/sink/otlp_link.h"
 #include <math.h>
 #include <stdlib.h>
@@ -13,11 +14,25 @@
 
 #define SCALE_MOST 7
 enum { DELTA = 1, CUMULATIVE = 2 };
+enum { HISTOGRAM = 9, EXPONENTIAL = 10 }; /* of Metric */
+
+enum about { /* rows that a metric is about */
+             ABOUT_ALL,
+             ABOUT_HTTP, /* with the attributes that the conventions have for it */
+             ABOUT_OTHERS,
+};
+
+struct address { /* of the target */
+    const char *name;
+    size_t len;
+    unsigned port; /* 0: not known */
+};
 
 struct otlp {
     const struct sink_spec *spec;
     struct otlp_link *link;
     int temporality;
+    bool is_explicit;    /* histograms with buckets that were chosen */
     bool is_like_locust; /* what Locust's --otel has is there by its names, too */
 };
 
@@ -27,6 +42,7 @@ struct batch {
     const struct moment *m;
     struct sbuf *b;
     uint64_t start_ns, now_ns;
+    struct address host;
 };
 
 /* ---- attributes -------------------------------------------------------------------------- */
@@ -37,6 +53,49 @@ static void put_attributes(const struct batch *x, unsigned field, const struct p
         const struct label *l = &x->f->labels[p->first_label + i];
         otlp_put_attribute(x->b, field, l->key, l->value);
     }
+}
+
+/* http://shop.example:8080/path; of anything else nothing is known. */
+static struct address address_of(const char *url)
+{
+    struct address a = {0};
+    const bool is_tls = !strncasecmp(url, "https://", 8);
+    if (!is_tls && strncasecmp(url, "http://", 7) != 0)
+        return a;
+    a.name = url + (is_tls ? 8 : 7);
+    size_t len = strcspn(a.name, "/?#");
+    const char *user = memchr(a.name, '@', len);
+    if (user) {
+        len -= (size_t)(user + 1 - a.name);
+        a.name = user + 1;
+    }
+    const char *bracket = *a.name == '[' ? memchr(a.name, ']', len) : NULL;
+    const size_t before = bracket ? (size_t)(bracket + 1 - a.name) : 0;
+    const char *colon = memchr(a.name + before, ':', len - before);
+    a.port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : is_tls ? 443 : 80;
+    a.len = colon ? (size_t)(colon - a.name) : len;
+    if (bracket) {
+        a.name++;
+        a.len = before - 2;
+    }
+    return a;
+}
+
+/* A row whose name is an URL went there, any other to the host of the test. */
+static void put_conventions(const struct batch *x, unsigned field, const struct point *p)
+{
+    const struct address own = address_of(p->row->name), a = own.len ? own : x->host;
+    char *name = mem_dup(a.len ? a.name : "", a.len);
+    for (size_t i = 0; i < p->label_count; i++) {
+        const struct label *l = &x->f->labels[p->first_label + i];
+        otlp_put_attribute(x->b, field,
+                           !strcmp(l->key, "method") ? "http.request.method" : "request.name",
+                           l->value);
+    }
+    otlp_put_attribute(x->b, field, "server.address", name);
+    if (a.port)
+        otlp_put_number(x->b, field, "server.port", a.port);
+    free(name);
 }
 
 /* ---- points ------------------------------------------------------------------------------ */
@@ -56,16 +115,11 @@ static void put_number(const struct batch *x, const struct point *p, double valu
     pb_close(x->b, at);
 }
 
-static void put_histogram(const struct batch *x, const struct point *p, const struct sink_row *r)
+static void put_exponential(const struct batch *x, const struct sink_row *r)
 {
     struct exponential e;
     struct sbuf counts = {0}, *b = x->b;
-    const size_t at = pb_open(b, 1);
     exponential_of(sink_row_hist(r), SCALE_MOST, &e);
-    put_attributes(x, 1, p);
-    put_times(x);
-    pb_fixed64(b, 4, sink_row_hist(r)->count);
-    pb_double(b, 5, (double)r->sum_us / 1e6);
     pb_sint(b, 6, e.scale);
     pb_fixed64(b, 7, e.zeros);
     const size_t positive = pb_open(b, 8);
@@ -74,12 +128,52 @@ static void put_histogram(const struct batch *x, const struct point *p, const st
         sbuf_add_varint(&counts, e.counts[i]);
     pb_bytes(b, 2, counts.data ? counts.data : "", counts.len);
     pb_close(b, positive);
+    sbuf_fini(&counts);
+}
+
+static void put_explicit(const struct batch *x, const struct sink_row *r)
+{
+    const struct hist *h = sink_row_hist(r);
+    struct sbuf *b = x->b;
+    uint64_t before = 0;
+    const size_t counts = pb_open(b, 6);
+    for (size_t i = 0; i <= x->f->bound_count; i++) {
+        const uint64_t upto = i < x->f->bound_count
+                                  ? hist_count_upto(h, (uint64_t)round(x->f->bounds[i] * 1e6))
+                                  : h->count;
+        pb_fixed(b, upto - before);
+        before = upto;
+    }
+    pb_close(b, counts);
+    const size_t bounds = pb_open(b, 7);
+    for (size_t i = 0; i < x->f->bound_count; i++)
+        pb_fixed(b, pb_bits(x->f->bounds[i]));
+    pb_close(b, bounds);
+}
+
+static void put_histogram(const struct batch *x, const struct point *p, const struct sink_row *r,
+                          enum about about)
+{
+    struct sbuf *b = x->b;
+    const bool is_explicit = x->o->is_explicit;
+    const unsigned attributes = is_explicit ? 9 : 1, least = is_explicit ? 11 : 12;
+    const size_t at = pb_open(b, 1);
+    if (about == ABOUT_HTTP)
+        put_conventions(x, attributes, p);
+    else
+        put_attributes(x, attributes, p);
+    put_times(x);
+    pb_fixed64(b, 4, sink_row_hist(r)->count);
+    pb_double(b, 5, (double)r->sum_us / 1e6);
+    if (is_explicit)
+        put_explicit(x, r);
+    else
+        put_exponential(x, r);
     if (sink_row_hist(r)->count) {
-        pb_double(b, 12, (double)r->min_us / 1e6);
-        pb_double(b, 13, (double)r->max_us / 1e6);
+        pb_double(b, least, (double)r->min_us / 1e6);
+        pb_double(b, least + 1, (double)r->max_us / 1e6);
     }
     pb_close(b, at);
-    sbuf_fini(&counts);
 }
 
 /* What the point was in the push before. */
@@ -121,8 +215,6 @@ static char *name_of(const struct family *family)
     struct sbuf name = {0};
     size_t len = strlen(family->name);
     const size_t unit = strlen(family->unit);
-    if (!strcmp(family->name, "katydid_request_duration_seconds"))
-        return mem_strdup("http.client.request.duration");
     if (unit && len > unit + 1 && !strcmp(family->name + len - unit, family->unit))
         len -= unit + 1;
     sbuf_add(&name, family->name, len);
@@ -175,18 +267,26 @@ static void put_gauge(const struct batch *x, const struct family *family)
     pb_close(x->b, gauge);
 }
 
-static void put_histograms(const struct batch *x, const struct family *family,
-                           const struct sink_rows *gained)
+static bool is_about(const struct point *p, enum about about)
 {
-    const size_t histogram = pb_open(x->b, 10);
+    const bool is_http = k6_row_of(p->row->method) == K6_HTTP;
+    return about == ABOUT_ALL || is_http == (about == ABOUT_HTTP);
+}
+
+static void put_histograms(const struct batch *x, const struct family *family,
+                           const struct sink_rows *gained, enum about about)
+{
+    const size_t histogram = pb_open(x->b, x->o->is_explicit ? HISTOGRAM : EXPONENTIAL);
     for (size_t k = 0; k < family->count; k++) {
         const struct point *p = &x->f->points[family->first + k];
+        if (!is_about(p, about))
+            continue;
         if (x->o->temporality == CUMULATIVE)
-            put_histogram(x, p, p->row);
+            put_histogram(x, p, p->row, about);
         for (size_t i = 0; gained && i < gained->row_count; i++)
             if (!strcmp(gained->rows[i].name, p->row->name) &&
                 !strcmp(gained->rows[i].method, p->row->method)) {
-                put_histogram(x, p, &gained->rows[i]);
+                put_histogram(x, p, &gained->rows[i], about);
                 break;
             }
     }
@@ -195,13 +295,13 @@ static void put_histograms(const struct batch *x, const struct family *family,
 }
 
 static void put_family(const struct batch *x, const char *name, const struct family *family,
-                       const struct sink_rows *gained)
+                       const struct sink_rows *gained, enum about about)
 {
     const size_t metric = pb_open(x->b, 2);
     put_head(x, name, family);
     switch (family->type) {
     case FAMILY_HISTOGRAM:
-        put_histograms(x, family, gained);
+        put_histograms(x, family, gained, about);
         break;
     case FAMILY_COUNTER:
         put_sum(x, family);
@@ -225,14 +325,31 @@ static const char *name_in_locust(const struct family *family)
                                                                      : NULL;
 }
 
+/* What is HTTP by the name of the conventions; a metric without points is not sent. */
+static void put_durations(const struct batch *x, const struct family *family,
+                          const struct sink_rows *gained)
+{
+    static const char *const names[] = {
+        [ABOUT_HTTP] = "http.client.request.duration", [ABOUT_OTHERS] = "katydid.request.duration"};
+    for (enum about about = ABOUT_HTTP; about <= ABOUT_OTHERS; about++)
+        for (size_t k = 0; k < family->count; k++)
+            if (is_about(&x->f->points[family->first + k], about)) {
+                put_family(x, names[about], family, gained, about);
+                break;
+            }
+}
+
 static void put_named(const struct batch *x, const struct family *family,
                       const struct sink_rows *gained)
 {
     char *name = name_of(family);
     const char *theirs = x->o->is_like_locust ? name_in_locust(family) : NULL;
-    put_family(x, name, family, gained);
+    if (family->type == FAMILY_HISTOGRAM)
+        put_durations(x, family, gained);
+    else
+        put_family(x, name, family, gained, ABOUT_ALL);
     if (theirs)
-        put_family(x, theirs, family, gained);
+        put_family(x, theirs, family, gained, ABOUT_ALL);
     free(name);
 }
 
@@ -267,7 +384,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
                             .m = m,
                             .b = &parcels_add(out, 0)->body,
                             .start_ns = (uint64_t)(start * 1e9),
-                            .now_ns = (uint64_t)(m->at * 1e9)};
+                            .now_ns = (uint64_t)(m->at * 1e9),
+                            .host = address_of(m->s->view->host ? m->s->view->host : "")};
     put_request(&x, is_delta ? &gained : NULL);
     otlp_link_seal(o->link, x.b);
     if (x.old)
@@ -303,14 +421,6 @@ static void close_it(void *self)
     free(o);
 }
 
-static bool wants_delta(const struct sink_spec *spec)
-{
-    const char *asked = sink_get(spec, "temporality");
-    if (!asked)
-        asked = getenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE");
-    return asked && !strcasecmp(asked, "delta");
-}
-
 static int make(struct sink_spec *spec, struct output *out, char **why)
 {
     static const struct courier_kind kind = {pack, deliver, reach, close_it};
@@ -322,16 +432,22 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
     struct otlp *o = mem_zalloc(sizeof *o);
     o->spec = spec;
     o->link = link;
-    o->temporality = wants_delta(spec) ? DELTA : CUMULATIVE;
+    o->temporality = sink_is_word(spec, "temporality", "cumulative") ? CUMULATIVE : DELTA;
+    o->is_explicit = sink_is_word(spec, "histogram", "explicit_bucket_histogram");
     o->is_like_locust = sink_is_word(spec, "compat", "locust");
     *out = courier_output(&kind, o, spec);
     return 0;
 }
 
 static const struct sink_key KEYS[] = {
-    {"temporality", SINK_CHOICE, NULL, "cumulative delta",
-     "since the start, or since the push before; cumulative, or as "
+    {"temporality", SINK_CHOICE, "cumulative", "cumulative delta lowmemory",
+     "since the start, or since the push before (lowmemory: likewise); or as "
      "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE has it"},
+    {"histogram", SINK_CHOICE, "base2_exponential_bucket_histogram",
+     "base2_exponential_bucket_histogram explicit_bucket_histogram",
+     "explicit_bucket_histogram: with the bounds of `buckets`; or as "
+     "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION has it"},
+    SINK_CLASSIC_KEY,
     {"compat", SINK_CHOICE, "none", "none locust",
      "locust: response times and users also by the names of Locust's --otel"},
     OTLP_KEYS,

@@ -14,6 +14,7 @@
 
 #define LOGGER "locust.runners"
 #define SHOWN_MOST 200
+#define SERVICE_NAME "service.name"
 
 static const struct signal {
     const char *word; /* in the names of variables */
@@ -54,11 +55,82 @@ static void hear(struct sink_spec *spec, const char *key, const char *value)
     free(why);
 }
 
+/* Of words that are heard in any case of letters. */
+static void hear_word(struct sink_spec *spec, const char *key, const char *value)
+{
+    struct sbuf word = {0};
+    for (const char *p = value; p && *p; p++)
+        sbuf_addc(&word, (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p));
+    hear(spec, key, word.data);
+    sbuf_fini(&word);
+}
+
 static void hear_ms(struct sink_spec *spec, const char *key, const char *value)
 {
     char *text = value ? sbuf_words("%sms", value) : NULL;
     hear(spec, key, text);
     free(text);
+}
+
+/* As in W3C baggage, %20 and the like are bytes. */
+static void add_unescaped(struct sbuf *out, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        const int escaped = hex_escaped(text + i, len - i);
+        const int c = escaped >= 0 ? escaped : text[i];
+        if (c != '\r' && c != '\n' && c != 0)
+            sbuf_addc(out, (char)c);
+        i += escaped >= 0 ? 2 : 0;
+    }
+}
+
+/* Each key=value of a list with commas, without the spaces around. */
+static void each_listed(const char *list,
+                        void (*take)(struct sbuf *key, struct sbuf *value, void *arg), void *arg)
+{
+    while (list && *list) {
+        const size_t len = strcspn(list, ",");
+        const char *equals = memchr(list, '=', len);
+        if (equals) {
+            struct sbuf key = {0}, value = {0};
+            const char *start = list + strspn(list, " \t"), *end = list + len;
+            const char *from = equals + 1 + strspn(equals + 1, " \t");
+            while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
+                end--;
+            size_t key_len = start < equals ? (size_t)(equals - start) : 0;
+            while (key_len && (start[key_len - 1] == ' ' || start[key_len - 1] == '\t'))
+                key_len--;
+            add_unescaped(&key, start, key_len);
+            add_unescaped(&value, from, from < end ? (size_t)(end - from) : 0);
+            if (key.len)
+                take(&key, &value, arg);
+            sbuf_fini(&key);
+            sbuf_fini(&value);
+        }
+        list += len + (list[len] == ',');
+    }
+}
+
+struct sought {
+    const char *key;
+    char *value; /* the last one's; owned. NULL: it is not there */
+};
+
+static void take_sought(struct sbuf *key, struct sbuf *value, void *arg)
+{
+    struct sought *s = arg;
+    if (strcmp(key->data, s->key) != 0)
+        return;
+    free(s->value);
+    s->value = mem_strdup(value->data ? value->data : "");
+}
+
+/* Of an attribute of the resource, as the environment has it (to be freed); NULL: it has none. */
+static char *given_attribute(const char *key)
+{
+    struct sought s = {.key = key};
+    each_listed(getenv("OTEL_RESOURCE_ATTRIBUTES"), take_sought, &s);
+    return s.value;
 }
 
 static void hear_all(struct sink_spec *spec, const struct signal *signal)
@@ -70,10 +142,17 @@ static void hear_all(struct sink_spec *spec, const struct signal *signal)
     hear(spec, "key", variable(signal, "CLIENT_KEY"));
     hear_ms(spec, "timeout", variable(signal, "TIMEOUT"));
     hear(spec, "service", getenv("OTEL_SERVICE_NAME"));
+    char *service = given_attribute(SERVICE_NAME);
+    hear(spec, "service", service);
+    free(service);
     if (compression && !strcasecmp(compression, "gzip"))
         hear(spec, "gzip", "yes");
-    if (signal == &SIGNALS[OTLP_METRICS])
-        hear_ms(spec, "interval", getenv("OTEL_METRIC_EXPORT_INTERVAL"));
+    if (signal != &SIGNALS[OTLP_METRICS])
+        return;
+    hear_ms(spec, "interval", getenv("OTEL_METRIC_EXPORT_INTERVAL"));
+    hear_word(spec, "temporality", getenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"));
+    hear_word(spec, "histogram",
+              getenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"));
 }
 
 /* ---- the address ------------------------------------------------------------------------- */
@@ -119,45 +198,6 @@ static char *address_of_grpc(const struct sink_spec *spec, const struct signal *
 }
 
 /* ---- headers ----------------------------------------------------------------------------- */
-
-/* As in W3C baggage, %20 and the like are bytes. */
-static void add_unescaped(struct sbuf *out, const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        const int escaped = hex_escaped(text + i, len - i);
-        const int c = escaped >= 0 ? escaped : text[i];
-        if (c != '\r' && c != '\n' && c != 0)
-            sbuf_addc(out, (char)c);
-        i += escaped >= 0 ? 2 : 0;
-    }
-}
-
-/* Each key=value of a list with commas, without the spaces around. */
-static void each_listed(const char *list,
-                        void (*take)(struct sbuf *key, struct sbuf *value, void *arg), void *arg)
-{
-    while (list && *list) {
-        const size_t len = strcspn(list, ",");
-        const char *equals = memchr(list, '=', len);
-        if (equals) {
-            struct sbuf key = {0}, value = {0};
-            const char *start = list + strspn(list, " \t"), *end = list + len;
-            const char *from = equals + 1 + strspn(equals + 1, " \t");
-            while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
-                end--;
-            size_t key_len = start < equals ? (size_t)(equals - start) : 0;
-            while (key_len && (start[key_len - 1] == ' ' || start[key_len - 1] == '\t'))
-                key_len--;
-            add_unescaped(&key, start, key_len);
-            add_unescaped(&value, from, from < end ? (size_t)(end - from) : 0);
-            if (key.len)
-                take(&key, &value, arg);
-            sbuf_fini(&key);
-            sbuf_fini(&value);
-        }
-        list += len + (list[len] == ',');
-    }
-}
 
 static void take_header(struct sbuf *key, struct sbuf *value, void *arg)
 {
@@ -312,14 +352,29 @@ void otlp_put_attribute(struct sbuf *b, unsigned field, const char *key, const c
     pb_close(b, at);
 }
 
+void otlp_put_number(struct sbuf *b, unsigned field, const char *key, uint64_t value)
+{
+    const size_t at = pb_open(b, field);
+    otlp_put_text(b, 1, key);
+    const size_t any = pb_open(b, 2);
+    pb_uint(b, 3, value);
+    pb_close(b, any);
+    pb_close(b, at);
+}
+
+/* A key is there once: the environment's word counts. */
 static void put_tag(struct sbuf *b, const char *key, const char *value)
 {
-    otlp_put_attribute(b, 1, key, value);
+    char *given = given_attribute(key);
+    if (!given)
+        otlp_put_attribute(b, 1, key, value);
+    free(given);
 }
 
 static void take_attribute(struct sbuf *key, struct sbuf *value, void *arg)
 {
-    otlp_put_attribute(arg, 1, key->data, value->data);
+    if (strcmp(key->data, SERVICE_NAME) != 0) /* which is among the spec's keys */
+        otlp_put_attribute(arg, 1, key->data, value->data);
 }
 
 void otlp_put_resource(struct sbuf *b, const struct sink_spec *spec, const struct snapshot *s,
@@ -329,12 +384,14 @@ void otlp_put_resource(struct sbuf *b, const struct sink_spec *spec, const struc
     const size_t at = pb_open(b, 1);
     if (gethostname(host, sizeof host - 1) != 0)
         host[0] = 0;
-    put_tag(b, "service.name", sink_get(spec, "service"));
+    otlp_put_attribute(b, 1, SERVICE_NAME, sink_get(spec, "service"));
     put_tag(b, "service.version", s->view->version);
     put_tag(b, "service.instance.id", instance);
     put_tag(b, "host.name", instance ? NULL : host);
     put_tag(b, "test.run.id", s->view->run_id);
     put_tag(b, "filename", s->view->locustfile);
+    put_tag(b, "profile", s->view->profile);
+    put_tag(b, "user_agent.synthetic.type", "test");
     sink_add_tags(spec, s->view->run_id, put_tag, b);
     each_listed(getenv("OTEL_RESOURCE_ATTRIBUTES"), take_attribute, b);
     pb_close(b, at);

@@ -30,6 +30,7 @@ int otlp_link_reach(struct otlp_link *l, double timeout_s, struct sbuf *why);
 void otlp_put_text(struct sbuf *b, unsigned field, const char *text);
 /* No value, no attribute. */
 void otlp_put_attribute(struct sbuf *b, unsigned field, const char *key, const char *value);
+void otlp_put_number(struct sbuf *b, unsigned field, const char *key, uint64_t value);
 /* The field 1 that metrics and spans of one source begin with. instance: of several, or NULL. */
 void otlp_put_resource(struct sbuf *b, const struct sink_spec *spec, const struct snapshot *s,
                        const char *instance);

@@ -2,6 +2,7 @@
 """--out otlp over gRPC: what a real server of gRPC gets is what the target saw, and its troubles are judged as OpenTelemetry says."""
 
 import json
+import struct
 import subprocess
 
 import pytest
@@ -37,7 +38,7 @@ def counts(body):
             sums[attributes["name"]] = int(receivers.double(point[4][0]))
         if name == "http.client.request.duration":
             assert sum(receivers.packed(receivers.fields(point[8][0])[2][0])) + point[7][0] == point[4][0]
-            histograms[attributes["name"]] = point[4][0]
+            histograms[attributes["request.name"]] = point[4][0]
     return sums, histograms
 
 
@@ -144,7 +145,67 @@ def test_dashboards_for_locusts_own_metrics_find_theirs(tmp_path):
     requests, _ = of_summary(tmp_path / "s.json")
     found = {}
     for name, _, attributes, point in receivers.otlp(otlp.pushes[-1][2]):
-        found.setdefault(name, {})[attributes.get("name") or attributes.get("user_class")] = point
+        found.setdefault(name, {})[attributes.get("name") or attributes.get("request.name") or attributes.get("user_class")] = point
     for name in ("locust.client.duration", "http.client.request.duration"):
         assert {row: point[4][0] for row, point in found[name].items()} == requests
     assert found["locust.users.count"].keys() == {"U"} == found["katydid.users"].keys()
+
+
+MIXED = '''
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def all(self):
+        self.client.get("/", name="front")
+        for kind in ("grpc", "WS"):
+            self.environment.events.request.fire(request_type=kind, name=kind, response_time=12, response_length=7, exception=None)
+'''
+SLOW = ("--headless", "-i", TIMES, "-u", 1, "--exit-code-on-error", 0)  # several seconds, and so several pushes
+METRICS_OF = "OTEL_EXPORTER_OTLP_METRICS_"
+
+
+def resource_of(body):
+    """(key, value) of each attribute of the resource, as they are sent."""
+    return [tuple(receivers.attributes([pair]).items())[0] for pair in receivers.fields(receivers.fields(receivers.fields(body)[1][0])[1][0])[1]]
+
+
+def test_names_and_attributes_are_those_of_the_conventions(tmp_path):
+    with target() as shop, locustfile(MIXED) as file, receivers.http_receiver() as otlp:
+        run = run_katydid("-f", file, "-H", shop.url, *FEW, "--profile", "nightly", "--out", f"otlp={otlp.url}", cwd=tmp_path,
+                          env={"OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,host.name=here,team=a%20b"})
+    assert run.code == 0, run.describe()
+    body = otlp.pushes[-1][2]
+    times = {name: [] for name in ("http.client.request.duration", "katydid.request.duration")}
+    for name, _, attributes, point in receivers.otlp(body):
+        times.get(name, []).append((attributes, point))
+    ((attributes, point),) = times["http.client.request.duration"]
+    assert attributes == {"http.request.method": "GET", "request.name": "front", "server.address": "127.0.0.1", "server.port": int(shop.url.rsplit(":", 1)[1])} and point[4][0] == TIMES
+    assert [(attributes, point[4][0]) for attributes, point in sorted(times["katydid.request.duration"], key=lambda one: one[0]["name"])] == [
+        ({"method": "WS", "name": "WS"}, TIMES), ({"method": "grpc", "name": "grpc"}, TIMES)]
+    resource = resource_of(body)
+    assert len(dict(resource)) == len(resource), resource
+    wanted = {"service.name": "shop", "host.name": "here", "team": "a b", "profile": "nightly", "user_agent.synthetic.type": "test"}
+    assert wanted.items() <= dict(resource).items(), resource
+
+
+def test_histograms_and_temporality_are_as_the_environment_has_them(tmp_path):
+    with target() as shop, locustfile(USER.replace("0.02", "0.1")) as file, receivers.http_receiver() as otlp:
+        run = run_katydid("-f", file, "-H", shop.url, *SLOW, "--out", f"otlp={otlp.url},interval=0.2s,buckets=0.000001/30", cwd=tmp_path,
+                          env={METRICS_OF + "TEMPORALITY_PREFERENCE": "LowMemory", METRICS_OF + "DEFAULT_HISTOGRAM_AGGREGATION": "explicit_bucket_histogram", "OTEL_SERVICE_NAME": "mine",
+                               "OTEL_RESOURCE_ATTRIBUTES": "service.name=shop"})
+        wrong = run_katydid("-f", file, "-H", shop.url, *FEW, "--out", f"otlp=http://127.0.0.1:{free_port()}", cwd=tmp_path, env={METRICS_OF + "TEMPORALITY_PREFERENCE": "sometimes"})
+    assert run.code == 0, run.describe()
+    assert "A variable of OpenTelemetry is not heard" in wrong.stderr and "not heard" not in run.stderr, wrong.describe()
+    assert len(otlp.pushes) > 1 and dict(resource_of(otlp.pushes[0][2]))["service.name"] == "mine"
+    sums, buckets = {}, {}
+    for _, _, body in otlp.pushes:
+        for name, kind, attributes, point in receivers.otlp(body):
+            if name == "katydid.requests":
+                sums[attributes["name"]] = sums.get(attributes["name"], 0) + receivers.double(point[4][0])
+            if name == "http.client.request.duration":
+                assert kind == 9
+                counts = struct.unpack("<3Q", point[6][0])
+                assert struct.unpack("<2d", point[7][0]) == (0.000001, 30) and sum(counts) == point[4][0]
+                buckets[attributes["request.name"]] = buckets.get(attributes["request.name"], 0) + counts[1]
+    assert sums == buckets == {"/": TIMES, "post": TIMES, "fails": TIMES}

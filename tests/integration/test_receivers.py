@@ -190,7 +190,7 @@ def check_otlp(otlp, delta, requests):
                 assert kind == 10
                 counts = receivers.packed(receivers.fields(point[8][0])[2][0])
                 assert sum(counts) + point[7][0] == point[4][0] and len(counts) <= 160
-                histograms.append((attributes["name"], point[4][0]))
+                histograms.append((attributes["request.name"], point[4][0]))
         return total(sums), total(histograms)
 
     assert points(otlp.pushes[-1]) == (requests, requests)

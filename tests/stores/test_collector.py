@@ -86,10 +86,10 @@ def check_metrics(pushes, rows):
         counts = [int(n) for n in point["positive"].get("bucketCounts", [])]
         assert sum(counts) + int(point.get("zeroCount", 0)) == int(point["count"])
         if metric["aggregationTemporality"] == 2:
-            last[labels["name"]] = (int(point["count"]), point["sum"], bucket_span(point, counts))
+            last[labels["request.name"]] = (int(point["count"]), point["sum"], bucket_span(point, counts))
         else:
-            gained[labels["name"]][0] += int(point["count"])
-            gained[labels["name"]][2] += point["sum"]
+            gained[labels["request.name"]][0] += int(point["count"])
+            gained[labels["request.name"]][2] += point["sum"]
     for name, row in rows.items():
         count, total, (low, high) = last[name]
         assert count == gained[name][0] == row["requests"]

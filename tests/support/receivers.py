@@ -367,7 +367,7 @@ def otlp(body):
         kind = next(number for number in (5, 7, 9, 10) if number in metric)
         for point in fields(metric[kind][0]).get(1, []):
             point = fields(point)
-            yield metric[1][0].decode(), kind, attributes(point.get(1 if kind == 10 else 7, [])), point
+            yield metric[1][0].decode(), kind, attributes(point.get({9: 9, 10: 1}.get(kind, 7), [])), point
 
 
 def attributes(pairs):
