@@ -378,6 +378,36 @@ def test_receivers_that_refuse_hang_and_vanish_are_counted_and_come_back(tmp_pat
     assert "pushes did not arrive" in run.stderr
 
 
+def test_who_has_too_much_or_a_fault_of_its_own_is_asked_again(tmp_path):
+    """429 and 500; but not OTLP's receivers after a 500: its protocol forbids that, and what they missed is counted."""
+    with contextlib.ExitStack() as stack:
+        shop, file = stack.enter_context(target()), stack.enter_context(locustfile(USER))
+        influxes, remotes, otlps = ([stack.enter_context(receivers.http_receiver()) for _ in range(2)] for _ in range(3))
+        all_of_them = influxes + remotes + otlps
+        outs = [f"influxdb={one.url},version=2,org=o" for one in influxes] + [f"remote-write={one.url}/w,version=1,interval=1s" for one in remotes] + [f"otlp={one.url},temporality=delta,interval=1s" for one in otlps]
+        for busy, broken in (influxes, remotes, otlps):
+            busy.answer, broken.answer = (429, {"Retry-After": "1"}), (500, {})
+        run = stack.enter_context(katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "--exit-code-on-error", 0, "--summary", tmp_path / "s.json", *(word for out in outs for word in ("--out", out))))
+        wait_for(lambda: all(one.seen > 1 for one in all_of_them), "pushes")
+        assert not any(one.pushes for one in all_of_them)
+        for one in all_of_them:
+            one.answer = (200, {}) if one in otlps else (204, {})
+        wait_for(lambda: all({name for name, _ in rows_of(one)} == set(NAMES) for one in influxes) and all(one.pushes for one in all_of_them), "what was kept")
+        run.signal(15)
+        assert run.wait() == 0, run.describe()
+    rows, outputs = of_summary(tmp_path / "s.json")
+    requests = {name: row["requests"] for name, row in rows.items()}
+    for one in influxes:
+        assert total((name, values["count"]) for (name, _), (_, values) in rows_of(one).items()) == requests
+    for one in remotes:
+        assert {labels["name"]: samples[0][1] for _, _, body in one.pushes for labels, samples, _ in receivers.remote_write_1(body)
+                if labels["__name__"] == "katydid_requests_total" and not math.isnan(samples[0][1])} == requests
+    gained = [total((attributes["name"], receivers.double(point[4][0])) for _, _, body in one.pushes for name, _, attributes, point in receivers.otlp(body) if name == "katydid.requests") for one in otlps]
+    lost = outputs.pop(max(kind for kind in outputs if kind.startswith("otlp")))
+    assert all(one["dropped"] == 0 for one in outputs.values()) and gained[0] == requests, outputs
+    assert lost["dropped"] > 0 and "answers 500" in lost["last_error"] and sum(gained[1].values()) < sum(requests.values())
+
+
 class Endless(socketserver.BaseRequestHandler):
     """An answer that does not end."""
 
