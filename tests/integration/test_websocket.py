@@ -5,11 +5,14 @@ on request (tests/support/ws_server.py)."""
 import json
 import os
 import re
+import socket
 import subprocess
 import textwrap
+import threading
 
 import pytest
 from harness import BUILD, CLIENTS, ROOT, STOCK_LOCUST, Process, csv_row, run_katydid, run_script
+from tunnel import tunnel
 
 PRELUDE = """
 import json, sys
@@ -70,8 +73,8 @@ def ports(certificate):
 
 @pytest.fixture
 def run(ports, tmp_path):
-    def run(code):
-        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports)
+    def run(code, *more):
+        run_script(tmp_path, PRELUDE + textwrap.dedent(code), ports, *more)
 
     return run
 
@@ -469,6 +472,43 @@ TALK = """
             self.room.send("and now")
             self.room.recv()
 """
+
+
+def test_through_a_proxy(run, ports):
+    with tunnel() as (port, asked):
+        run("""
+            proxy = int(sys.argv[2])
+            for url in ECHO, TLS:
+                for scheme in url[:url.index(":")], "http" + url[2:url.index(":")]:
+                    with user(url).ws_connect("/chat", name="chat", proxies={scheme: f"http://who:word@127.0.0.1:{proxy}"}, timeout=10) as ws:
+                        ws.send("x" * 70_000)
+                        assert ws.recv() == "x" * 70_000
+            ws = websocket_client.create_connection(ECHO + "/chat", timeout=10, http_proxy_host="127.0.0.1", http_proxy_port=proxy, proxy_type="http")
+            ws.send("hi")
+            assert ws.recv() == "hi"
+            ws.close()
+            assert not failures()
+        """, port)
+    there = json.loads(ports)
+    assert asked == [f"CONNECT 127.0.0.1:{there[name]}" for name in ("echo", "echo", "tls", "tls", "echo")], asked
+
+
+def test_a_proxys_password_is_the_proxys_alone(run):
+    heads = []
+    with tunnel() as (port, asked), socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            with server.accept()[0] as client:
+                heads.append(client.recv(65536).decode())
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        run("""
+            proxy, there = sys.argv[2:]
+            raises(WebSocketException, lambda: user("ws://" + there).ws_connect("/chat", proxies={"ws": f"http://who:word@127.0.0.1:{proxy}"}, timeout=10))
+        """, port, f"127.0.0.1:{server.getsockname()[1]}")
+        thread.join(60)
+    assert len(asked) == 1 and heads[0].startswith("GET /chat HTTP/1.1") and "proxy-authorization" not in heads[0].lower(), heads
 
 
 def test_a_run_with_files_and_metrics(ports, tmp_path):

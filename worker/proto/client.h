@@ -65,7 +65,7 @@ struct fetch_tls {
 struct fetch_target {
     const char *host; /* name, address literal (IPv6 without brackets), path of a Unix socket: /… */
     uint16_t port;
-    bool tls;
+    bool tls, tunnels;            /* tunnels: through a proxy without tls, too */
     struct fetch_tls tls_profile; /* when tls */
     const char *proxy_host; /* NULL = direct. tls over a proxy uses CONNECT; plain requests go to
                                the proxy: see is_forwarded of a request */

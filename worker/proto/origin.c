@@ -93,7 +93,7 @@ const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct
     if (!t->proxy_host) {
         target.proxy_port = 0;
         target.proxy_auth = NULL;
-    } else if (!t->tls) {
+    } else if (!t->tls && !t->tunnels) {
         target = (struct fetch_target){
             .host = t->proxy_host, .port = t->proxy_port, .protocols = e->protocols};
     }

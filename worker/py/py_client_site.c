@@ -354,11 +354,12 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     struct fetch_target target = {.host = host, .protocols = client_protocols(http2)};
     split_root(text, site, host, &target.port);
     target.tls = site->is_tls;
+    target.tunnels = is_upgrading(text);
     PyObject *tls = site->is_tls ? fill_tls(&target, verify, cert) : Py_NewRef(Py_None);
     if (tls && fill_proxy(&target, proxy) == 0) {
         site->refs = 1;
         site->root = Py_NewRef(root);
-        site->is_forwarded = target.proxy_host && !site->is_tls && !is_upgrading(text);
+        site->is_forwarded = target.proxy_host && !site->is_tls && !target.tunnels;
         site->origin = fetch_origin_get(e, &target);
     } else {
         free(site);

@@ -51,6 +51,12 @@ class WebSocket(Messages, Socket):
 # ---- one request of a handshake ------------------------------------------------------------------
 
 
+def _proxies(given):
+    """Those of ws and wss are the ones of http and https for requests; also of one host, ws://host."""
+    own = {"http" + scheme[2:]: proxy for scheme, proxy in given.items() if scheme.partition(":")[0] in ("ws", "wss")}
+    return {**given, **own}
+
+
 def _ask_requests(session, url, options, headers):
     """By a HttpSession: what requests knows of auth, cookies, hooks and proxies holds."""
     cookies = options["cookies"]
@@ -60,7 +66,7 @@ def _ask_requests(session, url, options, headers):
     if options["first_url"] and session.should_strip_auth(options["first_url"], prepared.url):
         prepared.headers.pop("Authorization", None)
     settings = session.merge_environment_settings(
-        prepared.url, options["proxies"] or {}, False, options["verify"], options["cert"])
+        prepared.url, _proxies(options["proxies"] or {}), False, options["verify"], options["cert"])
     limits = options["connect_timeout"], options["connect_timeout"]
     return session.send(prepared, timeout=limits, allow_redirects=False, **settings)
 

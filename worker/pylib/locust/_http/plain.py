@@ -512,11 +512,12 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
     connect, read = _limits(timeout)
     headers = request.headers
     via = _proxy_tuple(proxy) if proxy else None
-    if via and root.startswith("http://") and via[2] and "Proxy-Authorization" not in headers:
+    is_upgrading = headers.get("upgrade") == "websocket"  # the answer may leave the connection to a WebSocket
+    if via and root.startswith("http://") and via[2] and not is_upgrading and "Proxy-Authorization" not in headers:
         headers = CaseInsensitiveDict(headers)
         headers["Proxy-Authorization"] = via[2]
     fields = fields_of(request.method, target, root, headers)
-    if headers.get("upgrade") == "websocket":  # the answer may leave the connection to a WebSocket
+    if is_upgrading:
         root = "ws" + root[4:]
     account = current.get() or Account(adapter._session, request.method, None, request.url)
     account.first_target = account.first_target or request.path_url
