@@ -101,6 +101,41 @@ def test_a_window_that_shrinks_below_what_is_under_way(run):
     """)
 
 
+def test_a_goaway_that_left_an_answer_open(run):
+    run("""
+        import requests
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            r = s.post("/promised", data=b"1", name="promised")
+            assert not r.status_code and r.error, r
+            assert cls is FastHttpSession or isinstance(r.error, requests.exceptions.ConnectionError), r.error
+            assert "connection ended by the server before the answer that its GOAWAY left open: NO_ERROR (0x0)" in failures()["promised"], failures()
+            assert s.get("/echo").status_code == 200
+        s = session(PLAIN)
+        s.get("/echo")
+        s.get("/promised", name="again")
+        assert rows()["promised"]["resent"] == 0 and rows()["promised"]["num_requests"] == 2
+        assert rows()["again"]["resent"] == 1, "idempotent, on a connection that was used before: as with HTTP/1.1"
+    """)
+
+
+def test_whom_a_server_wants_to_be_calm(run):
+    run("""
+        s = session(PLAIN)
+        s.get("/echo")
+        under_way = [gevent.spawn(s.post, "/stuck", data=b"x" * 100_000, name="other") for _ in range(3)]
+        while [path for _, _, path in log()].count("/stuck") < 3:
+            gevent.sleep(0.001)
+        assert not s.get("/large", name="large").status_code
+        gevent.joinall(under_way)
+        assert "connection ended by the server: ENHANCE_YOUR_CALM (0xb)" in failures()["large"], failures()
+        assert "connection ended by the server for another request: ENHANCE_YOUR_CALM (0xb)" in failures()["other"], failures()
+        assert rows()["other"]["num_failures"] == 3 and rows()["large"]["num_failures"] == 1
+        assert [path for _, _, path in log()].count("/large") == 1, "it is not asked again"
+        assert s.get("/echo").status_code == 200
+    """)
+
+
 def test_numbers_of_streams_are_used_up(run):
     run("""
         s = session(PLAIN)

@@ -61,6 +61,7 @@ struct h2 {                   /* of a connection */
     uint32_t goaway_code;
     int write_errno; /* why nothing is written any more; 0 = it is */
     bool has_goaway, is_lost, is_inside;
+    bool has_culprit; /* goaway_last is whom the server wants to be calm */
     struct {
         struct sock_segments then;
         uint32_t answers;

@@ -111,6 +111,9 @@ static void take_goaway(struct h2 *h, const nghttp2_goaway *goaway)
     h->has_goaway = true;
     h->goaway_last = goaway->last_stream_id;
     h->goaway_code = goaway->error_code;
+    /* The last that it looked at, as nginx says it of a head that is too large. */
+    h->has_culprit = goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
+                     exchange_of(h->session, goaway->last_stream_id);
     if (goaway->error_code == NGHTTP2_HTTP_1_1_REQUIRED)
         origin_fall_back(h->conn->lane->origin);
     pool_retire(h->conn);

@@ -348,6 +348,17 @@ static void fail_by_code(struct fetch *f, enum fetch_error error, const char *wh
     stream_give_up(f, error, (int)(code & INT32_MAX), text);
 }
 
+static void fail_by_goaway(struct h2 *h, struct fetch *f)
+{
+    const bool is_others = h->has_culprit && h2x_of(f)->id != h->goaway_last;
+    fail_by_code(f, FETCH_GOAWAY,
+                 is_others        ? "connection ended by the server for another request"
+                 : h->goaway_code ? "connection ended by the server"
+                                  : "connection ended by the server before the answer that its "
+                                    "GOAWAY left open",
+                 h->goaway_code);
+}
+
 /* The peer broke the rules in this stream. */
 static void fail_by_fault(struct h2 *h, struct fetch *f)
 {
@@ -364,13 +375,18 @@ static void fail_by_fault(struct h2 *h, struct fetch *f)
     stream_give_up(f, FETCH_FRAMING, 0, what);
 }
 
+/* Whoever asks again makes it worse. */
+static bool wants_calm(const struct h2 *h)
+{
+    return h->has_goaway && h->goaway_code == NGHTTP2_ENHANCE_YOUR_CALM;
+}
+
 static void closed(struct h2 *h, struct fetch *f)
 {
     const struct h2x *x = h2x_of(f);
     const bool is_refused = x->code == NGHTTP2_REFUSED_STREAM;
     const bool is_theirs = x->is_reset || (is_refused && h->has_goaway);
-    const bool is_calm = h->has_goaway && h->goaway_code == NGHTTP2_ENHANCE_YOUR_CALM;
-    const bool is_final = is_calm || (f->request.fails_refused && !h->has_goaway);
+    const bool is_final = wants_calm(h) || (f->request.fails_refused && !h->has_goaway);
     f->engine->counters.refused += is_refused && x->is_reset;
     if (!is_theirs)
         fail_by_fault(h, f);
@@ -378,7 +394,7 @@ static void closed(struct h2 *h, struct fetch *f)
              is_again(f, h->has_goaway ? RETRIES_OF_GOAWAY_MAX : RETRIES_MAX))
         send_refused_again(h, f);
     else if (is_refused && h->has_goaway && h->goaway_code)
-        fail_by_code(f, FETCH_GOAWAY, "connection ended by the server", h->goaway_code);
+        fail_by_goaway(h, f);
     else if (x->code == NGHTTP2_HTTP_1_1_REQUIRED && is_again(f, RETRIES_MAX)) {
         origin_fall_back(f->request.origin);
         pool_retire(h->conn);
@@ -435,7 +451,7 @@ static bool is_untaken(const struct h2 *h, struct fetch *f, bool is_eof)
 static bool lost_again(struct h2 *h, struct fetch *f, bool is_eof)
 {
     const bool is_refused = h->has_goaway && h2x_of(f)->id > h->goaway_last;
-    if (f->response.times.first_byte || h2x_of(f)->was_given)
+    if (f->response.times.first_byte || h2x_of(f)->was_given || wants_calm(h))
         return false;
     if ((is_refused && is_again(f, RETRIES_OF_GOAWAY_MAX)) ||
         (is_untaken(h, f, is_eof) && is_again(f, RETRIES_MAX))) {
@@ -455,8 +471,8 @@ void stream_lost(struct h2 *h, struct fetch *f, enum fetch_error error, int sys)
     const bool is_eof = error == FETCH_CLOSED;
     if ((is_eof || error == FETCH_RESET) && lost_again(h, f, is_eof))
         return;
-    if (h->has_goaway && h->goaway_code && error != FETCH_FRAMING)
-        fail_by_code(f, FETCH_GOAWAY, "connection ended by the server", h->goaway_code);
+    if (h->has_goaway && (h->goaway_code || (is_eof && !f->has_head)) && error != FETCH_FRAMING)
+        fail_by_goaway(h, f);
     else if (is_eof && f->has_head)
         stream_give_up(f, FETCH_INCOMPLETE, 0, NULL);
     else if (is_eof && h->write_errno) /* the write was told of the reset, the read is not again */
