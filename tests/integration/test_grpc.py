@@ -500,13 +500,27 @@ def test_what_cannot_be_said(run):
             assert "compression" in str(error) and "'gzip'" in str(error), error
         else:
             raise AssertionError("compression")
-        for target in "unix:/tmp/x", "host:0", "host:99999", "", "host:port":
+        for target in "unix:", "unix-abstract:x", "host:0", "host:99999", "", "host:port":
             try:
                 insecure_channel(target)
             except ValueError:
                 continue
             raise AssertionError(target)
         assert set(rows()) == {("grpc", "fine")}
+    """)
+
+
+def test_by_a_unix_socket(run):
+    run("""
+        import os
+        path = PORTS["unix"]
+        for target in f"unix:{path}", f"unix://{path}", f"unix:{os.path.relpath(path)}":
+            assert insecure_channel(target).unary_unary("/t.T/Echo")(b"hello", timeout=60) == b"hello", target
+        class Caller(GrpcUser):
+            host = f"unix://{path}"
+        assert Caller(Environment(user_classes=[Caller])).channel.unary_unary("/t.T/Echo")(b"x" * 200_000, timeout=60) == b"x" * 200_000
+        error = error_of(insecure_channel("unix:///no/such.sock").unary_unary("/t.T/Echo"), b"", name="none")
+        assert error.code() is StatusCode.UNAVAILABLE and "No such file" in error.details(), error
     """)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server of gRPC by grpcio, for tests: grpc_server.py [CERT KEY [CA of clients]] prints its ports as JSON. Messages are bytes.
+"""A server of gRPC by grpcio, for tests: grpc_server.py [CERT KEY [CA of clients]] prints its ports as JSON, and the path of a socket. Messages are bytes.
 
 /t.T/Echo      the request, with its metadata as trailers that begin with saw-
 /t.T/Wait      an answer after as many seconds as the request says
@@ -12,6 +12,7 @@
 /t.T/Count     how many calls of the others there were, and how many were cancelled, by name"""
 
 import json
+import os
 import sys
 import threading
 import time
@@ -119,21 +120,24 @@ def credentials(files):
     return grpc.ssl_server_credentials([(key, certificate)], ca[0] if ca else None, bool(ca))
 
 
-def start(secure=None, options=(), compression=None):
+def start(secure=None, options=(), compression=None, address=None):
     server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0), *options], compression=compression)
     server.add_generic_rpc_handlers((handlers(),))
+    if address:
+        server.add_insecure_port(f"unix:{address}")
     port = server.add_secure_port("127.0.0.1:0", secure) if secure else server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port
 
 
 def main():
-    servers = {"plain": start(), "gzip": start(compression=grpc.Compression.Gzip),
+    path = f"{os.path.dirname(sys.argv[1])}/grpc-{os.getpid()}.sock" if sys.argv[1:] else None
+    servers = {"plain": start(address=path), "gzip": start(compression=grpc.Compression.Gzip),
                "large": start(options=[("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)])}
     if sys.argv[1:]:
         servers["tls"] = start(credentials(sys.argv[1:3]))
         servers["mutual"] = start(credentials([*sys.argv[1:3], sys.argv[1]]))
-    print(json.dumps({name: port for name, (_, port) in servers.items()}), flush=True)
+    print(json.dumps({"unix": path, **{name: port for name, (_, port) in servers.items()}}), flush=True)
     sys.stdin.read()
 
 

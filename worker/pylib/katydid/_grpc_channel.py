@@ -21,6 +21,7 @@ MESSAGE_MOST = 4 << 20  # bytes, as everywhere in gRPC
 _UNLIMITED = 0xFFFFFFFF
 _NEVER = 0x7FFFFFFF  # ms, as grpc says it
 _TARGET = re.compile(r"(?:(?P<scheme>dns|ipv4|ipv6|https?|grpcs?):(?://(?:[^/]*/(?=[^/]))?)?)?(?P<authority>[^/]+)/?$")
+_UNIX = re.compile(r"unix:(?://(?=/))?(?P<path>[^\0]+)$")
 
 ChannelCredentials = namedtuple("ChannelCredentials", ("root_certificates", "private_key", "certificate_chain", "verify"))
 
@@ -52,9 +53,11 @@ class _Files:
 
 def split_target(target):
     """(host, port, authority, whether its scheme says TLS, or None) of a target as grpc has them, or of a URL."""
+    if socket := _UNIX.match(target):
+        return os.path.abspath(socket["path"]), 443, "localhost", None
     match = _TARGET.match(target)
     if target.startswith(("unix:", "unix-abstract:", "vsock:", "xds:")) or not match:
-        raise ValueError(f"not a target of gRPC that can be called: {target!r} (host:port, dns:///host:port, https://host:port)")
+        raise ValueError(f"not a target of gRPC that can be called: {target!r} (host:port, dns:///host:port, https://host:port, unix:///path)")
     scheme, authority = match["scheme"], match["authority"]
     is_tls = {"https": True, "grpcs": True, "http": False, "grpc": False}.get(scheme)
     host, colon, port = authority.rpartition(":")
