@@ -510,6 +510,21 @@ def test_what_cannot_be_said(run):
     """)
 
 
+def test_metadata_above_what_the_server_takes(run):
+    run("""
+        ch = channel()
+        echo = ch.unary_unary("/t.T/Echo")
+        assert echo(b"x", name="fine") == b"x"  # the server has said its limit
+        large = [("key", "x" * 40_000)]
+        held = ch.unary_unary("/t.T/Echo").future(b"x" * 2_000_000, timeout=60, name="fine")
+        for _ in range(3):
+            error = error_of(echo, b"x", metadata=large, name="large")
+            assert error.code() is StatusCode.RESOURCE_EXHAUSTED and "the server takes no more than" in error.details(), error
+        assert len(held.result(60)) == 2_000_000, "others on the connection go on"
+        assert rows()["grpc", "large"]["num_failures"] == 3 and "fine" not in failures()
+    """)
+
+
 def test_by_a_unix_socket(run):
     run("""
         import os
