@@ -1,12 +1,16 @@
 """The benchmarks of many users and of large bodies: what grows with their number and size."""
 
+import json
 import resource
+import tempfile
 import time
+from pathlib import Path
 
 import lab
-from lab import FILES, KATYDID, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
+from lab import FILES, KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
 WAKES_A_SECOND = 4  # of each user of waking.py
+RAMP_S, HELD_S = 4, 20  # of bench_waits
 BODIES = (("1 KB", 1 << 10, 100), ("100 KB", 100 << 10, 100), ("10 MB", 10 << 20, 10))  # name, bytes, users
 
 
@@ -47,6 +51,49 @@ def bench_bodies(options):
             if discards in figures and name.startswith("Katydid, "):
                 budget = ("≤ k6", verdict(f[0], figures[discards][0]))
             table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *budget)
+
+
+def waiting(name, command, users):
+    """Cells of a run that reports into files named report: rate, share of a core, resident MB, p50 and p99 as reported and as the target has them."""
+    with lab.target(prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server, tempfile.TemporaryDirectory() as folder:
+        with Process(command(server.url, f"{folder}/report"), prefix=["taskset", "-c", str(lab.GENERATOR_CORE)]) as process:
+            wait_for(lambda: server.log()["requests"] > 2 * users, "everybody's second request", 120)
+            cpu, n, began = lab.cpu_seconds(process.pid), server.log()["requests"], time.monotonic()
+            time.sleep(6)
+            took = time.monotonic() - began
+            cpu, n = (lab.cpu_seconds(process.pid) - cpu) / took, (server.log()["requests"] - n) / took
+            memory = sum(lab.rss_bytes(p) for p in lab.tree(process.pid)) / 1e6
+            process.wait(180)
+        own = server.log()
+        if name == "k6":
+            said = json.loads(Path(folder, "report").read_text())["metrics"]["http_req_duration"]
+            reported = said["med"], said["p(99)"]
+        else:
+            row = lab.csv_row(f"{folder}/report_stats.csv", "Aggregated")
+            reported = float(row["50%"]), float(row["99%"])
+    return [f"{n:,.0f}", f"{cpu:.0%}", f"{memory:.0f}", *(f"{a:.1f} / {own[b]:.1f}" for a, b in zip(reported, ("p50", "p99"), strict=True))]
+
+
+def waiting_by_locustfile(program, users):
+    return lambda url, report: [program, "-f", FILES / "get_seconds.py", "-H", url, "--headless", "-u", users, "-r", users // RAMP_S, "-t", RAMP_S + HELD_S,
+                                "--only-summary", "--csv", report]
+
+
+def waiting_by_k6(users):
+    stages = ("--stage", f"{RAMP_S}s:{users}", "--stage", f"{HELD_S}s:{users}")
+    return lambda url, report: lab.k6("k6", "get_seconds.js", url + "/delay/20", *stages, "--summary-trend-stats", "med,p(99)", "--summary-export", report, users=None)["k6"]
+
+
+def bench_waits(options):
+    """What is said of Locust and k6 most: so many users, with a second between two requests."""
+    for users in (1_000, 5_000):
+        table = Table(f"{users:,} users with waits of 1 s on one core, a target that answers after 20 ms", "generator", "requests/s", "share of the core", "resident MB",
+                      "p50 reported / the target's own log, ms", "p99")
+        commands = {"Katydid": waiting_by_locustfile(KATYDID, users), "Locust": waiting_by_locustfile(VENV / "bin" / "locust", users)}
+        if lab.K6:
+            commands["k6"] = waiting_by_k6(users)
+        for name, command in commands.items():
+            table.row(name, *waiting(name, command, users))
 
 
 def share(file, users, seconds=10.0):
