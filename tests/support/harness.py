@@ -87,6 +87,13 @@ def asan_options(*more):
     return ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), *more)))
 
 
+def allow_preloaded(env):
+    """A library of a test's comes before asan's."""
+    if BUILD.name == "asan" and "LD_PRELOAD" in env:
+        env["ASAN_OPTIONS"] = asan_options("verify_asan_link_order=0", "detect_leaks=0")
+    return env
+
+
 class Process:
     """A child whose output is collected line by line while it runs."""
 
@@ -96,8 +103,8 @@ class Process:
             del full[name]
         if str(BUILD / "python") in full.get("PYTHONPATH", ""):
             full.update(sanitizer_env())
-        elif BUILD.name == "asan" and "LD_PRELOAD" in full:  # a library of a test's, which comes before asan's
-            full["ASAN_OPTIONS"] = asan_options("verify_asan_link_order=0", "detect_leaks=0")
+        else:
+            allow_preloaded(full)
         self.command = [*map(str, prefix), *map(str, command)]
         self.popen = subprocess.Popen(
             self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
@@ -203,7 +210,7 @@ def run_script(folder, code, *arguments, **env):
     """That code in a worker's Python; a test fails where it does not get to its end."""
     script = Path(folder) / "script.py"
     script.write_text(f"{code}\nprint('all done')\n")
-    done = subprocess.run([WORKER, "--python", script, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE * 2, env={**os.environ, **env})
+    done = subprocess.run([WORKER, "--python", script, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE * 2, env=allow_preloaded({**os.environ, **env}))
     assert done.returncode == 0 and "all done" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
     return done
 
