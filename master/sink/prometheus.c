@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* prometheus: a port that Prometheus scrapes, without the page and its guards. The output keeps the
  * newest snapshot; a thread with a loop of its own answers, one request after another. */
+#include "common/base/http_coding.h"
 #include "common/base/mem.h"
 #include "common/base/thread.h"
 #include "common/base/sbuf.h"
@@ -54,12 +55,6 @@ static void take(struct scraped *p, const struct snapshot *s)
     snapshot_unref(old);
 }
 
-static bool takes_gzip(const char *accepted)
-{
-    const char *at = accepted ? strstr(accepted, "gzip") : NULL;
-    return at && strncmp(at, "gzip;q=0", 8) != 0;
-}
-
 static void answer(struct evhttp_request *r, void *arg)
 {
     struct scraped *p = arg;
@@ -73,7 +68,7 @@ static void answer(struct evhttp_request *r, void *arg)
     const char *type = exposition_write(s, NULL, p->spec, evhttp_find_header(in, "Accept"), &out);
     snapshot_unref(s);
     evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Type", type);
-    if (takes_gzip(evhttp_find_header(in, "Accept-Encoding"))) {
+    if (http_takes_coding(evhttp_find_header(in, "Accept-Encoding"), "gzip")) {
         http_gzip(&out);
         evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Encoding", "gzip");
     }

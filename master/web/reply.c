@@ -3,6 +3,7 @@
  * takes it; assets are kept gzipped and inflated for the few that do not. */
 #include "master/web/reply.h"
 
+#include "common/base/http_coding.h"
 #include "common/base/http_reason.h"
 #include <civetweb.h>
 #include <stdio.h>
@@ -37,8 +38,7 @@ static const char *status_text(int status)
 
 static bool takes_gzip(struct mg_connection *conn)
 {
-    const char *accept = mg_get_header(conn, "Accept-Encoding");
-    return accept != NULL && strstr(accept, "gzip") != NULL && strstr(accept, "gzip;q=0") == NULL;
+    return http_takes_coding(mg_get_header(conn, "Accept-Encoding"), "gzip");
 }
 
 static bool is_head(struct mg_connection *conn)
