@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
 #include "master/store/history_words.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -316,12 +316,11 @@ static void tell(const struct repeating *r, int code)
 int repeat_run(const struct options *o, char **argv)
 {
     struct repeating r = {.o = o};
-    unsigned char random[RUN_ID_RANDOM] = {0};
+    unsigned char random[RUN_ID_RANDOM];
     int code = check(&r);
     if (code)
         return code;
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        memset(random, 0, sizeof random);
+    secret_bytes(random, sizeof random);
     run_id_make(r.run.id, clk_wall(), random);
     for (bool goes_on = true; goes_on && r.ended < RUNS_MOST;) {
         r.run.number = r.ended + 1;

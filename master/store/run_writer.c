@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/secret.h"
 #include "master/data/timeline_levels.h"
 #include "master/store/block_bytes.h"
 #include "master/store/run_about.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define LOGGER "katydid.history"
@@ -173,8 +173,7 @@ static bool begin(struct writer *w, const struct snapshot *s)
     if (!open_history(w))
         return false;
     look_around(w);
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        memset(random, 0, sizeof random);
+    secret_bytes(random, sizeof random);
     run_id_make(w->id, s->view->started_at, random);
     char *path = history_path(w->history, w->id);
     w->file = run_file_create(path);
