@@ -83,7 +83,8 @@ export function App(): JSX.Element {
         <Banners />
         {store.run.value !== null ? <TimeBar /> : route.value.screen === "new" ? null : <div class="time-bar skeleton-bar" aria-hidden="true" />}
       </div>
-      <main id="main" tabIndex={-1}>
+      {/* Its place depends on whether there is a run to have a time bar for: it is another one once that is known, and does not jump. */}
+      <main id="main" key={store.run.value === null ? "loading" : "known"} tabIndex={-1}>
         {store.run.value === null ? (source.link.value.kind === "broken" ? null : <Loading />) : <Guarded key={route.value.screen}><ScreenOf name={route.value.screen} /></Guarded>}
       </main>
       <Dialogs />

@@ -357,6 +357,17 @@ test("19: nothing jumps while it loads and runs", async () => {
   }
 });
 
+test("19: nor before the first test, when there is no time bar", async () => {
+  for (const screen of ["live", "endpoints"]) {
+    const [shift, wasSilent] = await visit({ idle: true, before: (page) => page.addInitScript(SHIFTS) }, `#/${screen}`, async ({ page }) => {
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      return page.evaluate(() => [globalThis.katydidShift, globalThis.katydidWasSilent]);
+    });
+    report(`layout shift of ${screen} without a test`, shift, 0.02, "");
+    assert.ok(wasSilent || shift <= 0.02, `layout shift of ${screen} ${shift}`);
+  }
+});
+
 longTest("10: a day of ticks leaves no memory behind", async () => {
   await visit({ rows: 100, seconds: 60 }, "#/live", async ({ page, master, devtools, metric }) => {
     const sizes = [];
