@@ -211,12 +211,11 @@ static double weighed_counts(const uint32_t *of, const uint8_t *w, size_t blocks
 /* The statistic of one draw; w NULL: of the run itself. NaN: there is none. */
 typedef double (*statistic)(const struct bootstrap *b, const uint8_t *w, double q);
 
-static double quantile(const struct bootstrap *b, const uint8_t *w, double q)
+/* The bucket that the quantile is in; there are n values. */
+static size_t bucket_of(const struct bootstrap *b, const uint8_t *w, double q, double n)
 {
-    const double n = weighed_counts(b->in_hist, w, b->blocks), rank = fmax(1, ceil(q * n));
+    const double rank = fmax(1, ceil(q * n));
     size_t low = 0, high = b->buckets;
-    if (n < 1)
-        return NAN;
     while (low < high) {
         const size_t mid = (low + high) / 2;
         if (weighed_counts(b->upto + mid * b->blocks, w, b->blocks) < rank)
@@ -224,7 +223,13 @@ static double quantile(const struct bootstrap *b, const uint8_t *w, double q)
         else
             high = mid;
     }
-    return b->mid_us[low < b->buckets ? low : b->buckets - 1] / 1e3;
+    return low < b->buckets ? low : b->buckets - 1;
+}
+
+static double quantile(const struct bootstrap *b, const uint8_t *w, double q)
+{
+    const double n = weighed_counts(b->in_hist, w, b->blocks);
+    return n >= 1 ? b->mid_us[bucket_of(b, w, q, n)] / 1e3 : NAN;
 }
 
 static double mean(const struct bootstrap *b, const uint8_t *w, double q)
@@ -278,12 +283,75 @@ static double spread(double *x, size_t draws, size_t blocks)
     return sd;
 }
 
+/* ---- what blocks remember ---- */
+
+/* By how much each block pulls at the statistic, up to a factor; together they do not. */
+static double *pulls(const struct bootstrap *b, enum bootstrap_statistic s, double q)
+{
+    double *pull = mem_zalloc((b->blocks + 1) * sizeof *pull), sum = 0, of = 0;
+    const double values = weighed_counts(b->in_hist, NULL, b->blocks);
+    const uint32_t *below =
+        s == BOOTSTRAP_QUANTILE ? b->upto + bucket_of(b, NULL, q, values) * b->blocks : NULL;
+    for (size_t i = 0; i < b->blocks; i++) {
+        pull[i] = s == BOOTSTRAP_QUANTILE ? below[i]
+                  : s == BOOTSTRAP_MEAN   ? b->sum_us[i]
+                  : s == BOOTSTRAP_RATE   ? b->count[i]
+                                          : b->failed[i];
+        sum += pull[i];
+    }
+    for (size_t i = 0; i < b->blocks; i++)
+        of += s == BOOTSTRAP_RATE ? 1 : s == BOOTSTRAP_FAILED ? b->count[i] : b->in_hist[i];
+    for (size_t i = 0; i < b->blocks && of > 0; i++)
+        pull[i] -= sum / of *
+                   (s == BOOTSTRAP_RATE     ? 1
+                    : s == BOOTSTRAP_FAILED ? b->count[i]
+                                            : b->in_hist[i]);
+    return pull;
+}
+
+static double length_of(const double *x, size_t n)
+{
+    double squares = 0;
+    for (size_t i = 0; i < n; i++)
+        squares += x[i] * x[i];
+    return sqrt(squares);
+}
+
+/* Drawn blocks are independent; blocks that are too short for it are not, and vary together by so
+ * many times as much: 1 + 2 r, r the correlation of neighbours, whose estimate is low by 1 / B. */
+static double togetherness(const double *pull, size_t blocks)
+{
+    const double length = length_of(pull, blocks);
+    double with_next = 0;
+    for (size_t i = 0; i + 1 < blocks; i++)
+        with_next += pull[i] * pull[i + 1];
+    const double r = length > 0 ? with_next / (length * length) + 1 / (double)blocks : 0;
+    return sqrt(1 + 2 * fmax(0, r));
+}
+
+static double se_of(const struct bootstrap *b, enum bootstrap_statistic s, double q)
+{
+    double *pull = pulls(b, s, q);
+    const double se =
+        spread(statistics(b, s, q), b->draw_count, b->blocks) * togetherness(pull, b->blocks);
+    free(pull);
+    return se;
+}
+
 static struct figure figure_of(const struct bootstrap *b, enum bootstrap_statistic s, double q)
 {
     struct figure f = {.value = NAN, .n = weighed(b->count, NULL, b->blocks)};
     if (b->blocks >= 2 && isfinite(f.value = STATISTIC[s].of(b, NULL, q)))
-        f.se = spread(statistics(b, s, q), b->draw_count, b->blocks);
+        f.se = se_of(b, s, q);
     return f;
+}
+
+/* So that both pull as much as the statistic gives way. */
+static void scale(double *pull, size_t n, double to)
+{
+    const double length = length_of(pull, n);
+    for (size_t i = 0; i < n; i++)
+        pull[i] *= length > 0 ? to / length : 0;
 }
 
 double bootstrap_pair_se(const struct bootstrap *a, const struct bootstrap *b,
@@ -291,13 +359,22 @@ double bootstrap_pair_se(const struct bootstrap *a, const struct bootstrap *b,
 {
     HANDLE_IS(a, BOOTSTRAP_TAG);
     HANDLE_IS(b, BOOTSTRAP_TAG);
-    if (a->blocks != b->blocks || a->blocks < 2 || a->draw_count != b->draw_count)
+    if (a->blocks != b->blocks || a->blocks < 2 || a->draw_count != b->draw_count || !a->buckets ||
+        !b->buckets)
         return 0;
     double *x = statistics(a, s, q), *y = statistics(b, s, q);
+    double *pull_x = pulls(a, s, q), *pull_y = pulls(b, s, q);
+    scale(pull_x, a->blocks, inference_sd(x, a->draw_count));
+    scale(pull_y, b->blocks, inference_sd(y, b->draw_count));
     for (size_t r = 0; r < b->draw_count; r++)
         y[r] -= x[r];
+    for (size_t i = 0; i < b->blocks; i++)
+        pull_y[i] -= pull_x[i];
+    const double se = spread(y, a->draw_count, a->blocks) * togetherness(pull_y, a->blocks);
     free(x);
-    return spread(y, a->draw_count, a->blocks);
+    free(pull_x);
+    free(pull_y);
+    return se;
 }
 
 struct figure bootstrap_quantile(const struct bootstrap *b, double q)

@@ -144,6 +144,56 @@ static struct figure simulate(double level_ms, double between_sd, double memory,
     return f;
 }
 
+/* Of a server with one queue (M/M/1) to which 150 requests a second come: response times are
+ * exponential with the mean 1 / (served - 150) s. A request counts in the second of its end. */
+#define ARRIVE 150.0
+#define QUEUED_SECONDS 300
+#define WARM_SECONDS 30
+
+static double exponential(double rate)
+{
+    return -log(1 - uniform()) / rate;
+}
+
+static void add_response(struct tally *bin, double seconds)
+{
+    const uint64_t us = (uint64_t)(1e6 * seconds);
+    hist_add(&bin->hist, us, 1);
+    bin->sum_us += us;
+    bin->requests++;
+}
+
+static void fill_queued(struct tally *bins, double served)
+{
+    double arrived = -WARM_SECONDS, left = arrived;
+    while (left < QUEUED_SECONDS) {
+        arrived += exponential(ARRIVE);
+        left = fmax(left, arrived) + exponential(served);
+        if (left >= 0 && left < QUEUED_SECONDS)
+            add_response(&bins[(size_t)left], left - arrived);
+    }
+}
+
+static struct figure simulate_queue(double served)
+{
+    static struct tally bins[QUEUED_SECONDS];
+    double means[QUEUED_SECONDS];
+    for (size_t s = 0; s < QUEUED_SECONDS; s++) {
+        hist_clear(&bins[s].hist);
+        bins[s].sum_us = bins[s].requests = 0;
+    }
+    fill_queued(bins, served);
+    for (size_t s = 0; s < QUEUED_SECONDS; s++)
+        means[s] = bins[s].requests ? (double)bins[s].sum_us / (double)bins[s].requests : 0;
+    struct bootstrap *b =
+        bootstrap_new(bins, QUEUED_SECONDS, 1, bootstrap_block(means, QUEUED_SECONDS, 1), 500, 7);
+    const struct contrast_seen seen = {.blocks = b};
+    const struct figure f = contrast_figure_seen(&seen, FIGURE_P95);
+    contrast_figure_interval(&seen, FIGURE_P95, &f, &ends[0], &ends[1]);
+    bootstrap_free(b);
+    return f;
+}
+
 #define POOL 1500
 static struct figure pool[POOL]; /* equal runs, which differ by 2 % as machines do */
 
@@ -155,15 +205,20 @@ static int make_pool(void **state)
     return 0;
 }
 
+struct runs {
+    const struct figure *list;
+    size_t count;
+};
+
+static const struct figure *some_of(const struct runs *of)
+{
+    return &of->list[(size_t)(uniform() * (double)of->count)];
+}
+
 static struct figure shifted(struct figure f, double by)
 {
     f.value *= by;
     return f;
-}
-
-static const struct figure *some(size_t count)
-{
-    return &pool[(size_t)(uniform() * (double)(POOL - count))];
 }
 
 /* What of many comparisons came out; history: so many earlier runs say how much runs differ. */
@@ -171,34 +226,47 @@ struct outcome {
     double worse, fine, covered;
 };
 
-static struct outcome compare_many(size_t k, size_t history, double shift)
+struct many {
+    struct runs a, b;  /* of the one kind and of the other */
+    double by, truth;  /* what those of the other are multiplied by, and their ratio */
+    size_t k, history; /* runs a side; earlier ones of the first kind */
+    int times;
+};
+
+static struct outcome compare_many_of(const struct many *m)
 {
-    const struct margin m = {.share = 0.05, .floor = 1};
+    const struct margin margin = {.share = 0.05, .floor = 1};
     struct outcome o = {0};
-    const int times = 1000;
-    for (int i = 0; i < times; i++) {
+    for (int i = 0; i < m->times; i++) {
         struct between between = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
         struct figure a[5], b[5];
         double x[20];
-        for (size_t r = 0; r < history; r++)
-            x[r] = log(some(1)->value);
-        if (history)
-            between = (struct between){.sd = inference_sd(x, history), .df = (double)history - 1};
-        for (size_t r = 0; r < k; r++) {
-            a[r] = *some(1);
-            b[r] = shifted(*some(1), shift);
+        for (size_t r = 0; r < m->history; r++)
+            x[r] = log(some_of(&m->a)->value);
+        if (m->history)
+            between =
+                (struct between){.sd = inference_sd(x, m->history), .df = (double)m->history - 1};
+        for (size_t r = 0; r < m->k; r++) {
+            a[r] = *some_of(&m->a);
+            b[r] = shifted(*some_of(&m->b), m->by);
         }
-        const struct change c = inference_compare(a, k, b, k, &between, &m);
+        const struct change c = inference_compare(a, m->k, b, m->k, &between, &margin);
         o.worse += c.p_worse <= 0.05;
         o.fine += c.p_fine <= 0.05;
-        o.covered += c.low <= shift && shift <= c.high;
+        o.covered += c.low <= m->truth && m->truth <= c.high;
     }
-    o.worse /= times;
-    o.fine /= times;
-    o.covered /= times;
-    print_message("%zu a side, history %zu, shift %.2f: worse %.3f, not worse %.3f, covered %.3f\n",
-                  k, history, shift, o.worse, o.fine, o.covered);
+    o.worse /= m->times;
+    o.fine /= m->times;
+    o.covered /= m->times;
+    print_message("%zu a side, history %zu, ratio %.2f: worse %.3f, not worse %.3f, covered %.3f\n",
+                  m->k, m->history, m->truth, o.worse, o.fine, o.covered);
     return o;
+}
+
+static struct outcome compare_many(size_t k, size_t history, double shift)
+{
+    const struct runs all = {pool, POOL};
+    return compare_many_of(&(struct many){all, all, shift, shift, k, history, 1000});
 }
 
 static void equal_runs_are_not_called_worse(void **state)
@@ -226,27 +294,73 @@ static void intervals_hold_what_they_promise(void **state)
     assert_in_range((int)(1000 * of_history), 930, 970);
 }
 
-/* Within one run: the seconds remember one another, and blocks know it; with fewer draws too. */
-static void blocks_know_what_seconds_remember(void **state)
+/* Within one run: the seconds remember one another, and blocks know it. */
+#define COVER 1000
+
+static int covered_of(double truth, struct figure (*run)(void))
+{
+    int covered = 0;
+    double sd, se = 0, *x = mem_zalloc(COVER * sizeof *x);
+    for (size_t i = 0; i < COVER; i++) {
+        const struct figure f = run();
+        x[i] = log(f.value);
+        se += f.se / COVER;
+        covered += ends[0] <= truth && truth <= ends[1];
+    }
+    sd = inference_sd(x, COVER);
+    print_message("spread of p95 %.4f, by blocks %.4f; intervals of a run that hold the truth: %d "
+                  "of %d\n",
+                  sd, se, covered, COVER);
+    assert_true(se > 0.85 * sd && se < 1.25 * sd);
+    free(x);
+    return covered;
+}
+
+static struct figure remembering(void)
+{
+    return simulate(100, 0, 0.8, 200);
+}
+
+static struct figure forgetful(void)
+{
+    return simulate(100, 0, 0, 200);
+}
+
+/* p95 of a lognormal level and of what is around it. */
+static double lognormal_p95(void)
+{
+    return 100 * exp(1.644854 * sqrt(0.06 * 0.06 + 0.4 * 0.4));
+}
+
+static void an_interval_of_one_run_holds_what_it_promises(void **state)
 {
     (void)state;
-    double x[300], se = 0, low[300], high[300];
+    assert_in_range(covered_of(lognormal_p95(), remembering), 930, 970);
+    assert_in_range(covered_of(lognormal_p95(), forgetful), 930, 970);
+}
+
+/* ... of a queue too, by runs of five minutes: 1.2 times as long it takes a server that serves 225
+ * a second instead of 240. */
+#define PAIRS 500
+
+static void a_slower_server_is_found_and_an_equal_one_is_not(void **state)
+{
+    (void)state;
+    static struct figure list[2][PAIRS];
+    const struct runs usual = {list[0], PAIRS}, slower = {list[1], PAIRS};
+    const double p95_ms = 1e3 * -log(0.05) / 90;
     int covered = 0;
-    for (size_t i = 0; i < 300; i++) {
-        const struct figure f = simulate(100, 0, 0.8, 200);
-        x[i] = log(f.value);
-        se += f.se / 300;
-        low[i] = log(ends[0]);
-        high[i] = log(ends[1]);
+    for (size_t i = 0; i < PAIRS; i++) {
+        list[1][i] = simulate_queue(ARRIVE + 75);
+        list[0][i] = simulate_queue(ARRIVE + 90);
+        covered += ends[0] <= p95_ms && p95_ms <= ends[1];
     }
-    const double truth = inference_mean(x, 300), sd = inference_sd(x, 300);
-    for (size_t i = 0; i < 300; i++)
-        covered += low[i] <= truth && truth <= high[i];
-    print_message("spread of p95 %.4f, by blocks %.4f; intervals of a run that hold the truth: %d "
-                  "of 300\n",
-                  sd, se, covered);
-    assert_true(se > 0.7 * sd && se < 1.4 * sd);
-    assert_in_range(covered, 265, 295);
+    print_message("intervals of a run that hold the truth: %d of %d\n", covered, PAIRS);
+    const struct many equal = {usual, usual, 1, 1, 1, 20, PAIRS};
+    const struct many slow = {usual, slower, 1, 1.2, 1, 20, PAIRS};
+    assert_in_range(covered, PAIRS * 93 / 100, PAIRS * 97 / 100);
+    assert_true(compare_many_of(&equal).worse <= 0.05);
+    assert_true(compare_many_of(&slow).worse >= 0.8);
 }
 
 /* What comes over both at the same time is in neither's favour. */
@@ -303,6 +417,7 @@ static void the_beginning_is_cut_where_it_is_over(void **state)
 {
     (void)state;
     double means[300];
+    seed = 42;
     for (size_t i = 0; i < 300; i++)
         means[i] = 100 + (i < 60 ? (60 - (double)i) * 5 : 0) + normal();
     assert_in_range(bootstrap_transient(means, 300, 1), 50, 75);
@@ -332,7 +447,8 @@ int main(void)
         cmocka_unit_test(equal_runs_are_not_called_worse),
         cmocka_unit_test(a_shift_of_a_tenth_is_found),
         cmocka_unit_test(intervals_hold_what_they_promise),
-        cmocka_unit_test(blocks_know_what_seconds_remember),
+        cmocka_unit_test(an_interval_of_one_run_holds_what_it_promises),
+        cmocka_unit_test(a_slower_server_is_found_and_an_equal_one_is_not),
         cmocka_unit_test(a_pair_knows_what_came_over_both),
         cmocka_unit_test(what_more_would_tell_is_known),
         cmocka_unit_test(the_beginning_is_cut_where_it_is_over),
