@@ -363,6 +363,7 @@ static int compare_sides(struct job *j, const struct side *before, const struct 
                                              .after_count = after->count,
                                              .gate = gate,
                                              .is_forced = j->a.is_forced,
+                                             .wants_curve = j->a.is_json || j->a.is_html,
                                              .between = j->h ? side_between : NULL,
                                              .arg = &alike});
     side_alike_fini(&alike);

@@ -159,6 +159,15 @@ static double time_share(const struct tally *t, const struct stats *s)
     return s->total.sum_us ? (double)t->sum_us / (double)s->total.sum_us : 0;
 }
 
+static struct between between_of(const struct contrast_ask *ask, const char *method,
+                                 const char *name, enum contrast_figure f)
+{
+    struct between between = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
+    if (f == FIGURE_FAIL_RATIO) /* nothing can be assumed but what is within the runs */
+        between.sd = 0;
+    return ask->between ? ask->between(ask->arg, method, name, f) : between;
+}
+
 static void add_line(struct making *m, const struct gate_rule *rule, const char *method,
                      const char *name, const struct contrast_seen *before,
                      const struct contrast_seen *after)
@@ -166,15 +175,11 @@ static void add_line(struct making *m, const struct gate_rule *rule, const char 
     const struct contrast_ask *ask = m->ask;
     struct figure *a = mem_zalloc((ask->before_count + 1) * sizeof *a);
     struct figure *b = mem_zalloc((ask->after_count + 1) * sizeof *b);
-    struct between between = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
+    struct between between = between_of(ask, method, name, rule->figure);
     for (size_t i = 0; i < ask->before_count; i++)
         a[i] = contrast_figure_seen(&before[i], rule->figure);
     for (size_t i = 0; i < ask->after_count; i++)
         b[i] = contrast_figure_seen(&after[i], rule->figure);
-    if (rule->margin.is_share) /* of a share nothing can be assumed but what is within the runs */
-        between.sd = 0;
-    if (ask->between)
-        between = ask->between(ask->arg, method, name, rule->figure);
     if (m->c->is_paired && !rule->margin.is_share && before[0].blocks && after[0].blocks)
         between.paired_se = contrast_figure_pair_se(&before[0], &after[0], rule->figure);
     if (m->c->count % 64 == 0)
@@ -242,6 +247,26 @@ static void add_row(struct making *m, const struct tally *row)
     forget(after, ask->after_count);
 }
 
+static struct between between_of_total(void *ask, enum contrast_figure f)
+{
+    return between_of(ask, "", "", f);
+}
+
+static void add_curve(struct making *m)
+{
+    const struct contrast_ask *ask = m->ask;
+    struct contrast_seen *before = look_at(m, m->before, ask->before_count, "", "");
+    struct contrast_seen *after = look_at(m, m->after, ask->after_count, "", "");
+    contrast_curve_make(&m->c->curve,
+                        &(struct contrast_curve_ask){.seen = {before, after},
+                                                     .runs = {ask->before_count, ask->after_count},
+                                                     .is_paired = m->c->is_paired,
+                                                     .between = between_of_total,
+                                                     .arg = (void *)(uintptr_t)ask});
+    forget(before, ask->before_count);
+    forget(after, ask->after_count);
+}
+
 /* How many times as much would have to be measured for an answer, if the figures stay. */
 static double needs_of(const struct contrast_line *l)
 {
@@ -301,6 +326,37 @@ static void add_remarks(const struct contrast_ask *ask, struct sbuf *out)
         sbuf_addf(out, "Rows: %zu gone, %zu new. ", gone, fresh);
 }
 
+struct part { /* of the change of the time that all requests took */
+    const struct tally *row;
+    double ms;
+};
+
+static int by_part(const void *x, const void *y)
+{
+    const struct part *a = x, *b = y;
+    return (a->ms < b->ms) - (a->ms > b->ms);
+}
+
+static double part_ms(const struct tally *before, const struct tally *after)
+{
+    const double was = before && before->requests ? tally_mean_ms(before) : 0;
+    return after->requests ? fabs((double)after->requests * (tally_mean_ms(after) - was)) : 0;
+}
+
+/* Those that contributed most to the change first. */
+static void add_rows(struct making *m)
+{
+    const struct stats *a = m->ask->before[0].stats, *b = m->ask->after[0].stats;
+    struct part *parts = mem_zalloc((b->row_count + 1) * sizeof *parts);
+    size_t count = 0;
+    for (const struct tally *t = b->rows; t; t = t->next)
+        parts[count++] = (struct part){t, part_ms(stats_find(a, t->method, t->name), t)};
+    qsort(parts, count, sizeof *parts, by_part);
+    for (size_t i = 0; i < count; i++)
+        add_row(m, parts[i].row);
+    free(parts);
+}
+
 static void compare(struct making *m)
 {
     const struct contrast_ask *ask = m->ask;
@@ -308,9 +364,10 @@ static void compare(struct making *m)
     const struct hist *b = &ask->after[0].stats->total.hist;
     double at_us = 0;
     add_row(m, NULL);
-    for (const struct tally *t = ask->after[0].stats->rows; t; t = t->next)
-        add_row(m, t);
+    add_rows(m);
     judge(m->c);
+    if (ask->wants_curve)
+        add_curve(m);
     m->c->distance = inference_distance(a, b, &at_us);
     m->c->at_ms = at_us / 1e3;
     m->c->delta = inference_delta(a, b);
@@ -378,6 +435,7 @@ void contrast_fini(struct contrast *c)
         free(c->lines[i].name);
     }
     free(c->lines);
+    contrast_curve_fini(&c->curve);
     free(c->refusal);
     free(c->remarks);
 }

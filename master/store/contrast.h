@@ -6,7 +6,7 @@
  * needed to tell. Runs that are not comparable are refused, with the reason. Of many rows and rules
  * at most a twentieth of what is called worse is chance. Pure: what is compared is given. */
 #include "master/data/timeline_levels.h"
-#include "master/store/contrast_figure.h"
+#include "master/store/contrast_curve.h"
 #include <jansson.h>
 
 struct stats;
@@ -60,13 +60,15 @@ struct contrast {
     bool is_short;     /* refused: the later run has too few blocks, and a longer one had enough */
     bool fails_unsure; /* as the gate says */
     double distance, at_ms, delta; /* of the totals of the newest run and the earlier ones */
+    struct contrast_curve curve;   /* where it is wanted */
 };
 
 struct contrast_ask {
     const struct contrast_run *before, *after;
     size_t before_count, after_count;
     const struct gate *gate;
-    bool is_forced; /* what would be refused is compared all the same */
+    bool is_forced;   /* what would be refused is compared all the same */
+    bool wants_curve; /* for who draws it: it takes longer than the lines of a few rows */
     /* How much equal runs differ in that figure of that row; NULL: it is assumed. */
     struct between (*between)(void *arg, const char *method, const char *name,
                               enum contrast_figure f);

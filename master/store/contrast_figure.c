@@ -25,23 +25,28 @@ enum contrast_figure contrast_figure_of(const char *name)
     return FIGURES;
 }
 
-static struct figure of_blocks(const struct bootstrap *b, enum contrast_figure f)
+double contrast_figure_quantile(enum contrast_figure f)
 {
-    if (FIGURE[f].quantile > 0)
-        return bootstrap_quantile(b, FIGURE[f].quantile);
-    return f == FIGURE_MEAN  ? bootstrap_mean(b)
-           : f == FIGURE_RPS ? bootstrap_rate(b)
-                             : bootstrap_failed(b);
+    return FIGURE[f].quantile;
+}
+
+struct figure contrast_quantile_seen(const struct contrast_seen *s, double q)
+{
+    return s->blocks  ? bootstrap_quantile(s->blocks, q)
+           : s->whole ? whole_quantile(s->whole, q)
+                      : (struct figure){.value = NAN};
 }
 
 struct figure contrast_figure_seen(const struct contrast_seen *s, enum contrast_figure f)
 {
+    if (FIGURE[f].quantile > 0)
+        return contrast_quantile_seen(s, FIGURE[f].quantile);
     if (s->blocks)
-        return of_blocks(s->blocks, f);
+        return f == FIGURE_MEAN  ? bootstrap_mean(s->blocks)
+               : f == FIGURE_RPS ? bootstrap_rate(s->blocks)
+                                 : bootstrap_failed(s->blocks);
     if (!s->whole)
         return (struct figure){.value = NAN};
-    if (FIGURE[f].quantile > 0)
-        return whole_quantile(s->whole, FIGURE[f].quantile);
     return f == FIGURE_MEAN  ? whole_mean(s->whole)
            : f == FIGURE_RPS ? whole_rate(s->whole, s->run_s)
                              : whole_failed(s->whole);
@@ -60,24 +65,42 @@ double contrast_figure_pair_se(const struct contrast_seen *a, const struct contr
     return bootstrap_pair_se(a->blocks, b->blocks, statistic_of(f), FIGURE[f].quantile);
 }
 
-void contrast_figure_interval(const struct contrast_seen *s, enum contrast_figure f,
-                              const struct figure *of, double *low, double *high)
+/* Of few blocks the spread is not well known; of no failures it is not by blocks at all. */
+static double half_width(const struct contrast_seen *s, const struct figure *of)
+{
+    const bool is_of_blocks = s->blocks && of->value > 0;
+    return of->se * (is_of_blocks
+                         ? inference_t_quantile(0.975, (double)bootstrap_blocks(s->blocks) - 1)
+                         : Z);
+}
+
+void contrast_quantile_interval(const struct contrast_seen *s, double q, const struct figure *of,
+                                double *low, double *high)
 {
     *low = *high = NAN;
     if (!isfinite(of->value))
         return;
-    /* Of few blocks the spread is not well known; of no failures it is not by blocks at all. */
-    const bool is_of_blocks = s->blocks && of->value > 0;
-    const double by =
-        of->se *
-        (is_of_blocks ? inference_t_quantile(0.975, (double)bootstrap_blocks(s->blocks) - 1) : Z);
-    if (!s->blocks && FIGURE[f].quantile > 0) {
-        whole_ends(s->whole, FIGURE[f].quantile, low, high);
-    } else if (f == FIGURE_FAIL_RATIO) {
-        *low = fmax(0, of->value - by);
-        *high = fmin(1, of->value + by);
-    } else {
-        *low = of->value * exp(-by);
-        *high = of->value * exp(by);
+    if (!s->blocks) {
+        whole_ends(s->whole, q, low, high);
+        return;
     }
+    const double by = half_width(s, of);
+    *low = of->value * exp(-by);
+    *high = of->value * exp(by);
+}
+
+void contrast_figure_interval(const struct contrast_seen *s, enum contrast_figure f,
+                              const struct figure *of, double *low, double *high)
+{
+    if (FIGURE[f].quantile > 0) {
+        contrast_quantile_interval(s, FIGURE[f].quantile, of, low, high);
+        return;
+    }
+    *low = *high = NAN;
+    if (!isfinite(of->value))
+        return;
+    const double by = half_width(s, of);
+    const bool is_share = f == FIGURE_FAIL_RATIO;
+    *low = is_share ? fmax(0, of->value - by) : of->value * exp(-by);
+    *high = is_share ? fmin(1, of->value + by) : of->value * exp(by);
 }

@@ -19,6 +19,7 @@ enum contrast_figure {
 const char *contrast_figure_name(enum contrast_figure f); /* "p95" */
 /* The figure of that name, FIGURES: none. */
 enum contrast_figure contrast_figure_of(const char *name);
+double contrast_figure_quantile(enum contrast_figure f); /* 0: it is none */
 
 struct contrast_seen {
     struct bootstrap *blocks;  /* NULL: only what it came to is known */
@@ -26,9 +27,12 @@ struct contrast_seen {
     double run_s;
 };
 struct figure contrast_figure_seen(const struct contrast_seen *s, enum contrast_figure f);
+struct figure contrast_quantile_seen(const struct contrast_seen *s, double q); /* ms */
 /* How uncertain the difference is (bootstrap_pair_se); both have blocks, and f is no share. */
 double contrast_figure_pair_se(const struct contrast_seen *a, const struct contrast_seen *b,
                                enum contrast_figure f);
 /* 95 % of it: by the blocks, else by order statistics. low and high are NaN where there is none. */
 void contrast_figure_interval(const struct contrast_seen *s, enum contrast_figure f,
                               const struct figure *of, double *low, double *high);
+void contrast_quantile_interval(const struct contrast_seen *s, double q, const struct figure *of,
+                                double *low, double *high);

@@ -406,9 +406,27 @@ json_t *contrast_object(const struct contrast *c)
                      c->distance, "at_ms", c->at_ms, "delta", c->delta, "lines", lines);
 }
 
+/* Of the newest run of each side. */
+static json_t *curve_points(const struct contrast_curve *c)
+{
+    json_t *points = json_array();
+    for (size_t at = 0; at < c->count; at++) {
+        json_t *point = json_pack("[f]", c->share[at]);
+        const struct interval of[] = {c->of[0][at], c->of[1][at], c->change[at]};
+        for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+            json_array_append_new(point, real(of[i].value));
+            json_array_append_new(point, real(of[i].low));
+            json_array_append_new(point, real(of[i].high));
+        }
+        json_array_append_new(points, point);
+    }
+    return points;
+}
+
 void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out)
 {
     json_t *all = contrast_object(c);
+    json_object_set_new(all, "curve", curve_points(&c->curve));
     if (context)
         json_object_update(all, (json_t *)(uintptr_t)context);
     char *text = json_dumps(all, JSON_INDENT(1));

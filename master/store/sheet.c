@@ -3,6 +3,7 @@
 #include "master/data/number_text.h"
 #include "master/store/sheet_curves.h"
 #include "master/store/sheet_heat.h"
+#include "master/store/sheet_percentiles.h"
 #include <math.h>
 #include <string.h>
 
@@ -31,6 +32,8 @@ static const char STYLE[] =
     ".margin{stroke:var(--bad);stroke-dasharray:2 2}"
     ".before,.after{fill:none;stroke-width:2;stroke-linejoin:round}"
     ".before{stroke:var(--before);stroke-dasharray:6 4}.after{stroke:var(--after)}"
+    ".band{stroke:none;opacity:.22}.band.before{fill:var(--before)}.band.after{fill:var(--after)}"
+    ".edge{stroke-width:.75}"
     ".hotter{fill:var(--after)}.colder{stroke:var(--before);stroke-width:1.5}"
     ".more{stroke-width:1;opacity:.45}circle{fill:var(--after)}"
     ".key svg{width:36px;height:10px;vertical-align:middle}"
@@ -112,34 +115,36 @@ static void add_line(struct sbuf *out, const struct contrast_line *l)
     sbuf_adds(out, "</td></tr>\n");
 }
 
-static void add_answers(struct sbuf *out, const struct contrast *c, const struct sheet_side *before,
-                        const struct sheet_side *after)
+static void add_answer(struct sbuf *out, const struct contrast *c)
 {
-    if (c->refusal) {
-        sbuf_adds(out, "<p class=\"answer\">Not compared: ");
-        add_text(out, c->refusal);
-        sbuf_adds(out, "</p>\n");
-    } else {
-        sbuf_addf(out, "<p class=\"answer%s\">%s</p>\n", c->worse ? " bad" : "", answer_of(c));
-        sbuf_adds(out, "<div class=\"scroll\"><table><thead><tr><th>Figure</th><th class=\"n\">");
-        add_text(out, before->name);
-        sbuf_adds(out, "</th><th class=\"n\">");
-        add_text(out, after->name);
-        sbuf_adds(out, "</th><th class=\"n\">Change [95 %]</th><th>0 and the margin</th>"
-                       "<th>Answer</th></tr></thead><tbody>\n");
-        for (size_t i = 0; i < c->count; i++)
-            add_line(out, &c->lines[i]);
-        sbuf_adds(out, "</tbody></table></div>\n");
-        sbuf_adds(out, "<p>");
-        contrast_add_basis(c, out);
-        sbuf_addf(out,
-                  "Distributions are at most %.1f %% apart (at %.4g ms); a request of the later "
-                  "run is slower than one of the earlier with a probability of %.1f %%.</p>\n",
-                  100 * c->distance, c->at_ms, 50 + 50 * c->delta);
-    }
-    sbuf_adds(out, "<p>");
+    sbuf_addf(out, "<p class=\"answer%s\">%s", c->worse ? " bad" : "",
+              c->refusal ? "Not compared: " : answer_of(c));
+    add_text(out, c->refusal ? c->refusal : "");
+    sbuf_adds(out, "</p>\n<p>");
     add_text(out, c->remarks);
     sbuf_adds(out, "</p>\n");
+}
+
+static void add_figures(struct sbuf *out, const struct contrast *c, const struct sheet_side *before,
+                        const struct sheet_side *after)
+{
+    if (c->refusal)
+        return;
+    sbuf_adds(out, "<h2>Figures</h2>\n<div class=\"scroll\"><table><thead><tr><th>Figure</th>"
+                   "<th class=\"n\">");
+    add_text(out, before->name);
+    sbuf_adds(out, "</th><th class=\"n\">");
+    add_text(out, after->name);
+    sbuf_adds(out, "</th><th class=\"n\">Change [95 %]</th><th>0 and the margin</th>"
+                   "<th>Answer</th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < c->count; i++)
+        add_line(out, &c->lines[i]);
+    sbuf_adds(out, "</tbody></table></div>\n<p>");
+    contrast_add_basis(c, out);
+    sbuf_addf(out,
+              "Distributions are at most %.1f %% apart (at %.4g ms); a request of the later "
+              "run is slower than one of the earlier with a probability of %.1f %%.</p>\n",
+              100 * c->distance, c->at_ms, 50 + 50 * c->delta);
 }
 
 /* ---- around them ---- */
@@ -296,18 +301,18 @@ void sheet_add(struct sbuf *out, const struct contrast *c, const struct sheet_si
 {
     const json_t *failures = json_object_get(context, "failures");
     add_head(out, before, after);
-    add_answers(out, c, before, after);
+    add_answer(out, c);
     add_environment(out, json_object_get(context, "environment"));
+    add_figures(out, c, before, after);
     sbuf_adds(out, "<h2>Curves</h2>\n<p class=\"key\">");
     add_key(out, "before", before);
     add_key(out, "after", after);
     sbuf_adds(out, "</p>\n");
-    sheet_add_percentiles(out, before, after);
-    sheet_add_changes(out, before, after);
+    sheet_add_percentiles(out, c, before, after);
     sheet_add_courses(out, before, after);
     sheet_add_heat(out, before, after);
-    add_rows(out, json_object_get(context, "rows"));
     add_failures(out, json_object_get(failures, "new"), "Failures that only the later run has");
     add_failures(out, json_object_get(failures, "gone"), "Failures that only the earlier run has");
+    add_rows(out, json_object_get(context, "rows"));
     sbuf_adds(out, "</main></body></html>\n");
 }

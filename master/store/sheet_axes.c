@@ -6,6 +6,11 @@
 #define WIDTH 860
 #define HEIGHT 220
 
+const char *sheet_line_class(bool is_after, size_t number)
+{
+    return is_after ? number ? "after more" : "after" : number ? "before more" : "before";
+}
+
 double axes_x(const struct axes *a, double x)
 {
     return AXES_LEFT + (x - a->x0) / fmax(a->x1 - a->x0, 1e-9) * (AXES_RIGHT - AXES_LEFT);

@@ -14,6 +14,9 @@ struct axes {
     bool is_log; /* of y */
 };
 
+/* Of the lines of that run; number: the newest of its side is 0. */
+const char *sheet_line_class(bool is_after, size_t number);
+
 double axes_x(const struct axes *a, double x);
 double axes_y(const struct axes *a, double y);
 void axes_begin(struct sbuf *out, const char *title);

@@ -7,117 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define STEPS 100     /* of a course */
-#define TAIL_PARTS 20 /* points of a percentile curve in each power of ten of what is above */
-#define TAIL_MOST 5   /* powers of ten */
+#define STEPS 100 /* of a course */
 #define INTERVAL_WIDTH 160
-
-static const char *class_of(bool is_after, size_t i)
-{
-    return is_after ? i ? "after more" : "after" : i ? "before more" : "before";
-}
-
-/* ---- percentiles ---- */
-
-static double share_of(double tail)
-{
-    return 1 - pow(10, -tail);
-}
-
-static double tail_most(const struct sheet_side *s)
-{
-    double most = 1;
-    for (size_t i = 0; i < s->count; i++)
-        most = fmax(most, log10((double)s->runs[i].stats->total.hist.count + 1));
-    return fmin(most, TAIL_MOST);
-}
-
-static void widen(struct axes *a, const struct sheet_side *s)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        const struct tally *t = &s->runs[i].stats->total;
-        if (t->hist.count == 0)
-            continue;
-        a->y0 = fmin(a->y0, fmax(tally_quantile_ms(t, 0.001), 0.001));
-        a->y1 = fmax(a->y1, tally_quantile_ms(t, share_of(a->x1)));
-    }
-}
-
-static void add_percentile_lines(struct sbuf *out, const struct axes *a, const struct sheet_side *s,
-                                 bool is_after)
-{
-    for (size_t i = s->count; i-- > 0;) { /* the newest on top */
-        const struct tally *t = &s->runs[i].stats->total;
-        if (t->hist.count == 0)
-            continue;
-        sbuf_addf(out, "<polyline class=\"%s\" points=\"", class_of(is_after, i));
-        for (double tail = 0; tail <= a->x1; tail += 1.0 / TAIL_PARTS)
-            sbuf_addf(out, "%.1f,%.1f ", axes_x(a, tail),
-                      axes_y(a, tally_quantile_ms(t, share_of(tail))));
-        sbuf_adds(out, "\"/>\n");
-    }
-}
-
-static void add_percentile_grid(struct sbuf *out, const struct axes *a)
-{
-    static const struct {
-        double share;
-        const char *words;
-    } at[] = {{0, "0"},     {0.5, "50"},     {0.75, "75"},      {0.9, "90"},        {0.95, "95"},
-              {0.99, "99"}, {0.999, "99.9"}, {0.9999, "99.99"}, {0.99999, "99.999"}};
-    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
-        if (-log10(1 - at[i].share) <= a->x1 + 1e-9)
-            axes_add_x(out, a, -log10(1 - at[i].share), at[i].words);
-}
-
-void sheet_add_percentiles(struct sbuf *out, const struct sheet_side *before,
-                           const struct sheet_side *after)
-{
-    struct axes a = {.x1 = fmax(tail_most(before), tail_most(after)),
-                     .y0 = INFINITY,
-                     .y1 = 0.001,
-                     .is_log = true};
-    widen(&a, before);
-    widen(&a, after);
-    if (!isfinite(a.y0))
-        return;
-    a.y1 = fmax(a.y1, a.y0 * 1.5);
-    axes_begin(out, "Response time by percentile");
-    axes_add_grid(out, &a, " ms");
-    add_percentile_grid(out, &a);
-    add_percentile_lines(out, &a, before, false);
-    add_percentile_lines(out, &a, after, true);
-    axes_end(out);
-}
-
-void sheet_add_changes(struct sbuf *out, const struct sheet_side *before,
-                       const struct sheet_side *after)
-{
-    const struct tally *x = &before->runs[0].stats->total, *y = &after->runs[0].stats->total;
-    struct axes a = {.x1 = fmin(tail_most(before), tail_most(after)), .y0 = -5, .y1 = 5};
-    if (x->hist.count == 0 || y->hist.count == 0)
-        return;
-    double list[TAIL_MOST * TAIL_PARTS + 1];
-    size_t count = 0;
-    for (double tail = 0; tail <= a.x1 && count < sizeof list / sizeof *list;
-         tail += 1.0 / TAIL_PARTS) {
-        const double was = tally_quantile_ms(x, share_of(tail));
-        const double is = tally_quantile_ms(y, share_of(tail));
-        list[count] = was > 0 ? 100 * (is / was - 1) : 0;
-        a.y0 = fmin(a.y0, list[count]);
-        a.y1 = fmax(a.y1, list[count++]);
-    }
-    axes_begin(out, "Change of each percentile");
-    axes_add_grid(out, &a, " %");
-    add_percentile_grid(out, &a);
-    sbuf_addf(out, "<path class=\"zero\" d=\"M%d %.1fH%d\"/>", AXES_LEFT, axes_y(&a, 0),
-              AXES_RIGHT);
-    sbuf_adds(out, "<polyline class=\"after\" points=\"");
-    for (size_t i = 0; i < count; i++)
-        sbuf_addf(out, "%.1f,%.1f ", axes_x(&a, (double)i / TAIL_PARTS), axes_y(&a, list[i]));
-    sbuf_adds(out, "\"/>\n");
-    axes_end(out);
-}
 
 /* ---- courses ---- */
 
@@ -175,7 +66,7 @@ static void add_course_lines(struct sbuf *out, const struct axes *a, const struc
 {
     for (size_t i = count; i-- > 0;) {
         bool is_on = false;
-        sbuf_addf(out, "<path class=\"%s\" d=\"", class_of(is_after, i));
+        sbuf_addf(out, "<path class=\"%s\" d=\"", sheet_line_class(is_after, i));
         for (size_t k = 0; k < p[i].count; k++) {
             const double y = p[i].value[c][k];
             if (isfinite(y))

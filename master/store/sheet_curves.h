@@ -4,12 +4,6 @@
  * earlier runs are dashed. */
 #include "master/store/sheet.h"
 
-/* Response times by percentile, the tail drawn out. */
-void sheet_add_percentiles(struct sbuf *out, const struct sheet_side *before,
-                           const struct sheet_side *after);
-/* By how much each percentile of the newest runs changed. */
-void sheet_add_changes(struct sbuf *out, const struct sheet_side *before,
-                       const struct sheet_side *after);
 /* Requests, failures and p95 over the time since each run began; nothing where there are no
  * seconds. */
 void sheet_add_courses(struct sbuf *out, const struct sheet_side *before,

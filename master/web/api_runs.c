@@ -327,6 +327,7 @@ static bool compare(const struct request *r, struct history *h, bool is_forced, 
                                                  .after_count = after.count,
                                                  .gate = &gate_usual,
                                                  .is_forced = is_forced,
+                                                 .wants_curve = true,
                                                  .between = side_between,
                                                  .arg = &alike});
         json_t *context = context_of(&before.runs[0], &after.runs[0]);

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { SeriesTable } from "../../src/live/series";
 import { POINT_WIDTH, type Point } from "../../src/live/protocol";
-import { aligned, aloneWord, at, changeWords, differences, needsWords, plainWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
+import { aligned, aloneWord, at, changeWords, differences, knownCurves, needsWords, plainWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
 import { COLUMNS, heatDifference, ROWS } from "../../src/screens/runs/heat";
 import { baseName, commitOf, failedOf, lengthOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, iterationsOf, sentenceOf, ticked, usersOf, whenOf, type Run } from "../../src/screens/runs/model";
 import { bandOf, changeOf, isWorse, levelsOf, levelWords, ticksOf, valueOf } from "../../src/screens/runs/trends";
 
 const run = (more: Partial<Run> = {}): Run => ({ id: "01A", state: "done", verdict: "-", ...more });
 const judged = (more: Partial<Judged> = {}): Judged => ({ stat: "p95", method: "", name: "", before: 349, after: 412, change: 1.18, low: 1.09, high: 1.27, answer: "worse", needs: null, basis: "history", ...more });
-const answer = (more: Partial<CompareAnswer> = {}): CompareAnswer => ({ refusal: null, remarks: "", worse: 0, unsure: 0, distance: 0, at_ms: 0, delta: 0, lines: [], environment: [], failures: { gone: [], new: [] }, rows: [], ...more });
+const answer = (more: Partial<CompareAnswer> = {}): CompareAnswer => ({ refusal: null, remarks: "", worse: 0, unsure: 0, distance: 0, at_ms: 0, delta: 0, lines: [], curve: [], environment: [], failures: { gone: [], new: [] }, rows: [], ...more });
 
 describe("the list of runs", () => {
   it("is asked for with the filters of the address, a page at a time", () => {
@@ -102,6 +102,19 @@ describe("runs side by side", () => {
     const of = ratios(a, b, [0, 0.5, 0.7, 0.9, 0.99]);
     expect(of.map((one) => (one === null ? null : Math.round(one)))).toEqual([null, 0, 33, 69, null]);
     expect(ratios([[0.5, 0]], [[0.5, 5]], [0.5])).toEqual([null]);
+  });
+
+  it("has the curves of judged runs with what is known of them, as far as all go", () => {
+    const first = [[0.5, 10, 9, 11, 20, 18, 22, 2, 1.5, 2.5], [0.99, 30, null, null, 33, null, null, 1.1, null, null]];
+    const second = [[0.5, 10, 9, 11, 5, 4, 6, 0.5, 0.4, 0.6]];
+    expect(knownCurves([answer({ curve: first }), answer({ curve: second })])).toEqual({
+      shares: [0.5],
+      runs: [{ values: [10], low: [9], high: [11] }, { values: [20], low: [18], high: [22] }, { values: [5], low: [4], high: [6] }],
+      changes: [{ values: [100], low: [50], high: [150] }, { values: [-50], low: [-60], high: [-40] }],
+    });
+    const alone = knownCurves([answer({ curve: first })])!;
+    expect(alone.runs[1]).toEqual({ values: [20, 33], low: [18, null], high: [22, null] });
+    expect(knownCurves([answer({ curve: first }), answer()]), "one pair is not judged").toBeNull();
   });
 
   it("lists what differs around them, of the reference and of each", () => {

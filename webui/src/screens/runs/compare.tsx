@@ -13,11 +13,11 @@ import { sideBySide, type SeriesTable } from "../../live/series";
 import { Icon } from "../../parts/icons";
 import { Status } from "../../parts/status";
 import { useQuestion } from "../../range/question";
-import { aligned, aloneWord, changeWords, differences, keyWords, needsWords, plainWords, ratios, at as shareOf, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type ContextRow, type Judged, type OnlyFailure, type Side } from "./compared";
+import { aligned, aloneWord, changeWords, differences, keyWords, knownCurves, needsWords, plainWords, ratios, at as shareOf, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type ContextRow, type Judged, type OnlyFailure, type Side } from "./compared";
 import { heatDifference } from "./heat";
 import { HeatDifferenceChart } from "./heat-chart";
 import { COMPARED_MOST, momentOf, nameOf, type Run } from "./model";
-import { LOOKS, Overlay, type OverlayLine } from "./overlay";
+import { LOOKS, Overlay, type OverlayBand, type OverlayLine } from "./overlay";
 
 const LETTERS = "ABCDE";
 const ROWS_SHOWN = 50;
@@ -169,29 +169,55 @@ function Rows({ compared }: { compared: readonly CompareAnswer[] }): JSX.Element
 
 /* -- pictures -- */
 
-function Charts({ runs }: { runs: readonly Opened[] }): JSX.Element {
+interface Curves {
+  unit: string;
+  shares: number[];
+  lines: OverlayLine[];
+  bands: OverlayBand[];
+  changes: OverlayLine[];
+  changeBands: OverlayBand[];
+}
+
+/** Of the steady parts with what is known of them; of runs that are not judged all of the runs, without. */
+function curvesOf(runs: readonly Opened[], compared: readonly CompareAnswer[]): Curves {
+  const known = knownCurves(compared);
+  const label = (look: number): string => `${LETTERS[look]} to A`;
+  if (known !== null) {
+    return {
+      unit: "steady parts", shares: known.shares,
+      lines: known.runs.map(({ values }, look) => ({ label: LETTERS[look]!, look, values })), bands: known.runs.map(({ low, high }, look) => ({ look, low, high })),
+      changes: known.changes.map(({ values }, i) => ({ label: label(i + 1), look: i + 1, values })), changeBands: known.changes.map(({ low, high }, i) => ({ look: i + 1, low, high })),
+    };
+  }
+  const curves = runs.map(({ distribution }) => distribution.curve);
+  const shares = sharesOf(curves, runs.map(({ distribution }) => distribution.count));
+  return {
+    unit: "all of the runs", shares, bands: [], changeBands: [],
+    lines: curves.map((curve, look) => ({ label: LETTERS[look]!, look, values: shares.map((q) => shareOf(curve, q)) })),
+    changes: curves.slice(1).map((curve, i) => ({ label: label(i + 1), look: i + 1, values: ratios(curves[0]!, curve, shares) })),
+  };
+}
+
+function Charts({ runs, compared }: { runs: readonly Opened[]; compared: readonly CompareAnswer[] }): JSX.Element {
   const made = useMemo(() => {
     const views = runs.map(({ run, series }) => aligned(series, run.started ?? series.seconds[0] ?? 0));
     const courses = (column: number): { x: number[]; lines: OverlayLine[] } => {
       const together = sideBySide(views, column);
       return { x: together.x, lines: runs.map((_, i) => ({ label: LETTERS[i]!, look: i, values: together.column(i) })) };
     };
-    const curves = runs.map(({ distribution }) => distribution.curve);
-    const shares = sharesOf(curves, runs.map(({ distribution }) => distribution.count));
     const heats = runs.map(({ run, heatmap: answer }) => ({ answer, start: run.started ?? answer.from }));
     return {
-      heat: heats.length < 2 ? null : heatDifference(heats[0]!, heats[1]!),
-      p95: courses(POINT.p95), rps: courses(POINT.rps), failed: courses(POINT.failRps), users: courses(POINT.users), shares,
-      curves: curves.map((curve, i) => ({ label: LETTERS[i]!, look: i, values: shares.map((q) => shareOf(curve, q)) })),
-      ratios: curves.slice(1).map((curve, i) => ({ label: `${LETTERS[i + 1]} to A`, look: i + 1, values: ratios(curves[0]!, curve, shares) })),
+      heat: heats.length < 2 ? null : heatDifference(heats[0]!, heats[1]!), curves: curvesOf(runs, compared),
+      p95: courses(POINT.p95), rps: courses(POINT.rps), failed: courses(POINT.failRps), users: courses(POINT.users),
     };
-  }, [runs]);
+  }, [runs, compared]);
+  const { curves } = made;
   return (
     <div class="charts">
       <Overlay id="compare-p95" title="p95" unit="ms" along="time" kind="ms" format={msUnit} {...made.p95} />
       <Overlay id="compare-rps" title="Requests" unit="per second" along="time" kind="rate" format={rate} {...made.rps} />
-      <Overlay id="compare-curves" title="Percentile curves" unit="ms" along="shares" kind="ms" format={msUnit} x={made.shares} lines={made.curves} empty="No request was answered." />
-      <Overlay id="compare-ratios" title="Change per percentile" unit="%" along="shares" kind="percent" format={(value) => signedPercent(value, 1)} x={made.shares} lines={made.ratios} isBothWays empty="No request was answered." />
+      <Overlay id="compare-curves" title="Percentile curves" unit={`ms, ${curves.unit}`} along="shares" kind="ms" format={msUnit} x={curves.shares} lines={curves.lines} bands={curves.bands} empty="No request was answered." />
+      <Overlay id="compare-ratios" title="Change per percentile" unit={`%, ${curves.unit}`} along="shares" kind="percent" format={(value) => signedPercent(value, 1)} x={curves.shares} lines={curves.changes} bands={curves.changeBands} isBothWays empty="No request was answered." />
       <Overlay id="compare-failed" title="Failed" unit="per second" along="time" kind="rate" format={rate} {...made.failed} />
       <Overlay id="compare-users" title="Users" unit="" along="time" kind="count" format={count} {...made.users} />
       <HeatDifferenceChart of={made.heat} names={["A", "B"]} />
@@ -242,7 +268,7 @@ export function Compare({ ids: given }: { ids: readonly string[] }): JSX.Element
         {asked.error.value !== "" ? <p class="callout fail" role="alert">{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p> : null}
         {ids.length < 2 ? <p class="empty">Tick two runs or more to compare them.</p> : answers === null && asked.error.value === "" ? <p class="empty" role="status">Reading the runs…</p> : null}
       </section>
-      {answers === null ? null : <><Judgement answers={answers} /><Charts runs={answers.runs} /><Rows compared={answers.compared} /></>}
+      {answers === null ? null : <><Judgement answers={answers} /><Charts runs={answers.runs} compared={answers.compared} /><Rows compared={answers.compared} /></>}
     </>
   );
 }

@@ -22,6 +22,9 @@ export interface Judged {
 /** method, name, change_ms; requests, failures, mean, p95 of the one run and of the other */
 export type ContextRow = [string, string, number | null, number, number, number | null, number | null, number, number, number | null, number | null];
 
+/** share; of the one run, of the other, and of their ratio: value, low, high */
+export type CurvePoint = (number | null)[];
+
 /** method, name, text, count */
 export type OnlyFailure = [string, string, string, number];
 
@@ -34,6 +37,8 @@ export interface CompareAnswer {
   at_ms: number;
   delta: number;
   lines: Judged[];
+  /** Of the steady parts; empty: they are not judged. */
+  curve: CurvePoint[];
   environment: [string, unknown, unknown][];
   failures: { gone: OnlyFailure[]; new: OnlyFailure[] };
   rows: ContextRow[];
@@ -130,6 +135,29 @@ export function ratios(reference: Curve, other: Curve, shares: readonly number[]
     const [a, b] = [at(reference, q), at(other, q)];
     return a === null || b === null || !(a > 0) ? null : 100 * (b / a - 1);
   });
+}
+
+export interface Known {
+  values: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+}
+
+const knownFrom = (curve: readonly CurvePoint[], column: number, of: (value: number) => number = (value) => value): Known => {
+  const at = (place: number): (number | null)[] => curve.map((point) => { const value = point[place] ?? null; return value === null ? null : of(value); });
+  return { values: at(column), low: at(column + 1), high: at(column + 2) };
+};
+
+/** The reference and each of the others with their intervals, and by how many percent each of the others differs; null: one of them is not judged. */
+export function knownCurves(answers: readonly CompareAnswer[]): { shares: number[]; runs: Known[]; changes: Known[] } | null {
+  const count = Math.min(...answers.map(({ curve }) => curve.length)); // they begin alike, and end where one run has too few requests
+  if (answers.length === 0 || count === 0) return null;
+  const curves = answers.map(({ curve }) => curve.slice(0, count));
+  return {
+    shares: curves[0]!.map(([share]) => share!),
+    runs: [knownFrom(curves[0]!, 1), ...curves.map((curve) => knownFrom(curve, 4))],
+    changes: curves.map((curve) => knownFrom(curve, 7, (ratio) => 100 * (ratio - 1))),
+  };
 }
 
 /* -- surroundings -- */

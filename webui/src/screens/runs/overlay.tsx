@@ -23,6 +23,13 @@ export interface OverlayLine {
   values: Values;
 }
 
+/** How well the line of that run is known. */
+export interface OverlayBand {
+  look: number;
+  low: Values;
+  high: Values;
+}
+
 export interface OverlayProps {
   id: string;
   title: string;
@@ -31,8 +38,7 @@ export interface OverlayProps {
   x: readonly number[];
   along: "time" | "shares" | "runs";
   lines: readonly OverlayLine[];
-  /** How well the first line is known. */
-  band?: { label: string; low: Values; high: Values };
+  bands?: readonly OverlayBand[];
   kind: Kind;
   format: (value: number | null | undefined) => string;
   /** What stands on the axis below, of a run by its number. */
@@ -50,9 +56,20 @@ const aroundZero: uPlot.Range.Function = (_, min, max) => {
   return [-side(-(min ?? 0)), side(max ?? 0)];
 };
 
-/** Of a band: only what is between is drawn. */
-const edge: uPlot.Series = { stroke: "transparent", points: { show: false } };
-const isKnown = (band: OverlayProps["band"]): boolean => band !== undefined && [...band.low].some((value) => value !== null && value !== undefined);
+const isKnown = ({ low }: OverlayBand): boolean => [...low].some((value) => value !== null && value !== undefined);
+const bandsOf = ({ bands }: OverlayProps): readonly OverlayBand[] => bands?.filter(isKnown) ?? [];
+
+/** A colour of the page, which are six hexadecimal digits, seen through. */
+const faint = (look: number, alpha: string): string => cssVar(LOOKS[look]!.color) + alpha;
+
+/** Of a band, with the dashes of its line: whose it is, is not told by colour alone. */
+const edge = ({ look }: OverlayBand): uPlot.Series => ({ stroke: faint(look, "80"), dash: LOOKS[look]!.dash, width: 0.75, points: { show: false } });
+
+/** "412 ms [398 ms – 431 ms]" */
+function known({ format }: OverlayProps, line: OverlayLine, band: OverlayBand | undefined, at: number): string {
+  const [low, high] = [band?.low[at], band?.high[at]];
+  return format(line.values[at]) + (low === null || low === undefined || high === null || high === undefined ? "" : ` [${format(low)} – ${format(high)}]`);
+}
 
 const xText = ({ along, xWords }: OverlayProps, x: number): string => (xWords ? xWords(x) : along === "time" ? clock(x) : along === "shares" ? `${Number((100 * x).toFixed(3))} %` : String(x));
 
@@ -64,17 +81,17 @@ function xAxis(props: OverlayProps): uPlot.Axis {
 
 function Canvas({ chart, sentence, onAt }: { chart: OverlayProps; sentence: string; onAt: (index: number | null) => void }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const data = useMemo(() => (): PlotData => [chart.x.map((x) => (chart.along === "shares" ? nines(x) : x)), ...chart.lines.map((line) => line.values), ...(chart.band ? [chart.band.low, chart.band.high] : [])], [chart.x, chart.lines, chart.band]);
+  const data = useMemo(() => (): PlotData => [chart.x.map((x) => (chart.along === "shares" ? nines(x) : x)), ...chart.lines.map((line) => line.values), ...bandsOf(chart).flatMap(({ low, high }) => [low, high])], [chart.x, chart.lines, chart.bands]);
   const newest = useRef(chart);
   newest.current = chart;
   const plot = usePlot(box, {
-    data, deps: [chart.lines.map(({ label, look }) => `${label} ${look}`).join("\n"), chart.along],
+    data, deps: [chart.lines.map(({ label, look }) => `${label} ${look}`).join("\n"), bandsOf(chart).map(({ look }) => look).join(), chart.along],
     options: () => ({
       padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
       scales: { x: { time: false }, y: { range: chart.isBothWays ? aroundZero : linear } },
       axes: [xAxis(newest.current), chart.isBothWays ? ownAxis((value) => signedPercent(value, 0)) : valueAxis(chart.kind)],
-      series: [{}, ...chart.lines.map(({ label, look }) => ({ label, stroke: cssVar(LOOKS[look]!.color), dash: LOOKS[look]!.dash, width: 1.75, spanGaps: true, points: { show: chart.along === "runs", size: 6 } })), ...(chart.band ? [edge, edge] : [])],
-      ...(chart.band ? { bands: [{ series: [chart.lines.length + 2, chart.lines.length + 1] as [number, number], fill: cssVar(`${LOOKS[0]!.color}-fill`) }] } : {}),
+      series: [{}, ...chart.lines.map(({ label, look }) => ({ label, stroke: cssVar(LOOKS[look]!.color), dash: LOOKS[look]!.dash, width: 1.75, spanGaps: true, points: { show: chart.along === "runs", size: 6 } })), ...bandsOf(chart).flatMap((band) => [edge(band), edge(band)])],
+      bands: bandsOf(chart).map(({ look }, i): uPlot.Band => ({ series: [chart.lines.length + 2 * i + 2, chart.lines.length + 2 * i + 1], fill: faint(look, "2e") })),
       hooks: { setCursor: [(made) => onAt(made.cursor.idx ?? null)] },
     }),
   });
@@ -94,20 +111,23 @@ export function Overlay(props: OverlayProps): JSX.Element {
   const at = cursor.value;
   const most = (values: Values): number | null => values.reduce<number | null>((high, value) => (value === null || value === undefined || (high !== null && high >= value) ? high : value), null);
   const isEmpty = props.x.length === 0;
+  const bands = bandsOf(props);
+  const bandOf = (look: number): OverlayBand | undefined => bands.find((band) => band.look === look);
+  const whose = (band: OverlayBand): string => (bands.length > 1 ? `${props.lines.find(({ look }) => look === band.look)?.label ?? ""} ` : "");
   return (
     <ChartPanel id={props.id} title={props.title} unit={props.unit} empty={isEmpty ? props.empty ?? "Nothing was measured." : ""}
       legend={isEmpty ? null : (
         <>
-          {props.lines.map(({ label, look, values }) => (
-            <span class="legend-static" key={look}><KeySample color={LOOKS[look]!.color} dash={LOOKS[look]!.dash} /><span>{label}</span><span class="legend-value">{at === null ? "" : props.format(values[at])}</span></span>
+          {props.lines.map((line) => (
+            <span class="legend-static" key={line.look}><KeySample color={LOOKS[line.look]!.color} dash={LOOKS[line.look]!.dash} /><span>{line.label}</span><span class="legend-value">{at === null ? "" : known(props, line, bandOf(line.look), at)}</span></span>
           ))}
-          {!isKnown(props.band) ? null : <span class="legend-static"><KeySample color={`${LOOKS[0]!.color}-fill`} dash={[]} /><span>{props.band!.label}</span><span class="legend-value">{at === null ? "" : `${props.format(props.band!.low[at])} – ${props.format(props.band!.high[at])}`}</span></span>}
+          {bands.length === 0 ? null : <span class="legend-note">{bands.length > 1 ? "bands" : "band"}: 95 % intervals</span>}
           <span class="legend-note" aria-live="polite">{at === null ? "" : xText(props, props.x[at] ?? 0)}</span>
         </>
       )}
       table={{
-        head: [props.along === "time" ? "time" : props.along === "shares" ? "percentile" : "run", ...props.lines.map(({ label }) => label), ...(isKnown(props.band) ? ["from (95 %)", "to (95 %)"] : [])],
-        rows: () => props.x.map((x, i) => [x, ...props.lines.map(({ values }) => values[i]), ...(isKnown(props.band) ? [props.band!.low[i], props.band!.high[i]] : [])]),
+        head: [props.along === "time" ? "time" : props.along === "shares" ? "percentile" : "run", ...props.lines.map(({ label }) => label), ...bands.flatMap((band) => [`${whose(band)}from (95 %)`, `${whose(band)}to (95 %)`])],
+        rows: () => props.x.map((x, i) => [x, ...props.lines.map(({ values }) => values[i]), ...bands.flatMap(({ low, high }) => [low[i], high[i]])]),
         text: (value, column) => (column === 0 ? xText(props, Number(value)) : props.format(value as number | null)),
       }}>
       <Canvas chart={props} sentence={`${props.title}: ${props.lines.map(({ label, values }) => `${label} at most ${props.format(most(values))}`).join(", ")}`} onAt={(index) => (cursor.value = index)} />

@@ -51,10 +51,10 @@ function Picture({ answer }: { answer: TrendAnswer }): JSX.Element {
     { label: "run", look: 0, values: answer.points.map((point) => (point.is_good ? point.value : null)) },
     { label: "level", look: 1, values: levelsOf(answer) },
   ], [answer]);
-  const band = useMemo(() => ({ label: "95 % interval", ...bandOf(answer) }), [answer]);
+  const bands = useMemo(() => [{ look: 0, ...bandOf(answer) }], [answer]);
   return (
     <Overlay id="trend" title={`${METRICS.find(([key]) => key === answer.metric)?.[1] ?? answer.metric} over the runs`} unit={answer.name === "" ? "all requests" : visible(`${answer.method} ${answer.name}`)}
-      along="runs" x={x} lines={lines} band={band} kind={answer.metric === "rps" ? "rate" : answer.metric === "fail_ratio" ? "rate" : "ms"} format={(value) => valueOf(answer.metric, value)}
+      along="runs" x={x} lines={lines} bands={bands} kind={answer.metric === "rps" ? "rate" : answer.metric === "fail_ratio" ? "rate" : "ms"} format={(value) => valueOf(answer.metric, value)}
       xWords={(i) => ticks[i] ?? ""} empty="No run that counts is stored." />
   );
 }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+/* Runs that were stored, compared with each other: what is drawn of them, and that the gate names
+ * the row that became slower, and it alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "master/store/side.h"
+#include "tests/unit/folder.h"
+#include "tests/unit/played_runs.h"
+
+static char folder[] = "/tmp/katydid-contrast-XXXXXX";
+static struct history *h;
+static double clock_s;
+
+static int open_new(void **state)
+{
+    char *why = NULL;
+    (void)state;
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    clock_s = 1700000000;
+    return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
+}
+
+static int close_it(void **state)
+{
+    (void)state;
+    history_close(h);
+    return remove_with_files(folder);
+}
+
+/* A run of four rows, of which the second takes so many times as long. */
+static void play(double level_ms, double slow_row)
+{
+    char id[32];
+    clock_s += 10000;
+    snprintf(id, sizeof id, "%.0f", clock_s);
+    play_run((struct played){.folder = folder,
+                             .id = id,
+                             .rows = 4,
+                             .seconds = 240,
+                             .per_second = 20,
+                             .started = clock_s,
+                             .level_ms = level_ms,
+                             .slow_row = slow_row,
+                             .users = 5,
+                             .seed = (uint64_t)clock_s});
+}
+
+static struct contrast compare(const char *before, const char *after, const struct gate *gate)
+{
+    struct side a = {.count = 0}, b = {.count = 0};
+    const struct side_ask ask = {.gate = gate};
+    struct contrast c;
+    char *why = NULL;
+    assert_true(side_open(&a, h, before, &ask, &why) && side_open(&b, h, after, &ask, &why));
+    struct side_alike alike = side_alike(h, b.runs[0].meta);
+    contrast_make(&c, &(struct contrast_ask){.before = a.runs,
+                                             .before_count = a.count,
+                                             .after = b.runs,
+                                             .after_count = b.count,
+                                             .gate = gate,
+                                             .wants_curve = true,
+                                             .between = side_between,
+                                             .arg = &alike});
+    side_alike_fini(&alike);
+    side_close(&a);
+    side_close(&b);
+    if (c.refusal)
+        fail_msg("%s", c.refusal);
+    return c;
+}
+
+/* ---- curves ---- */
+
+static size_t point_of(const struct contrast_curve *c, double share)
+{
+    size_t at = 0;
+    while (at < c->count && fabs(c->share[at] - share) > 1e-12)
+        at++;
+    assert_true(at < c->count);
+    return at;
+}
+
+static void assert_inside(const struct interval *x)
+{
+    assert_true(x->low < x->value && x->value < x->high);
+}
+
+static void percentiles_have_intervals_and_so_has_their_change(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1.5);
+    struct contrast c = compare("latest~1", "latest", &gate_usual);
+    const struct contrast_curve *curve = &c.curve;
+    const size_t p50 = point_of(curve, 0.5), p95 = point_of(curve, 0.95);
+    const struct change *line = &c.lines[0].change; /* p95 of all requests */
+    assert_int_equal(c.lines[0].rule->figure, FIGURE_P95);
+    assert_true(curve->runs[0] == 1 && curve->runs[1] == 1);
+    assert_true(fabs(curve->change[p95].value - line->change) < 1e-12);
+    assert_true(fabs(curve->change[p95].low - line->low) < 1e-12);
+    assert_true(fabs(curve->change[p95].high - line->high) < 1e-12);
+    assert_true(fabs(curve->of[0][p95].value - line->before) < 1e-9);
+    assert_true(curve->change[p95].low > 1.05 && curve->of[1][p95].low > curve->of[0][p95].high);
+    for (size_t side = 0; side < 2; side++) {
+        assert_inside(&curve->of[side][p50]);
+        assert_inside(&curve->of[side][p95]);
+    }
+    for (size_t i = 1; i < curve->count; i++)
+        assert_true(curve->share[i] > curve->share[i - 1] &&
+                    curve->of[0][i].value >= curve->of[0][i - 1].value);
+    contrast_fini(&c);
+}
+
+/* Twenty thousand requests say nothing of one in a hundred thousand, and little of one in five
+ * thousand. */
+static void a_curve_ends_where_requests_do(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1);
+    struct contrast c = compare("latest~1", "latest", &gate_usual);
+    const size_t last = c.curve.count - 1;
+    assert_true(c.curve.share[last] < 1 - 1.0 / (240 * 80) && c.curve.share[last] > 0.999);
+    assert_true(isfinite(c.curve.of[0][last].value) && isnan(c.curve.of[0][last].low));
+    assert_true(isnan(c.curve.change[last].high));
+    assert_inside(&c.curve.of[1][point_of(&c.curve, 0.99)]);
+    struct sbuf out = {0};
+    contrast_json(&c, NULL, &out);
+    json_t *all = json_loads(out.data, 0, NULL);
+    const json_t *points = json_object_get(all, "curve"), *point = json_array_get(points, last);
+    assert_int_equal(json_array_size(points), c.curve.count);
+    assert_true(json_array_size(point) == 10 && json_is_null(json_array_get(point, 2)));
+    json_decref(all);
+    sbuf_fini(&out);
+    contrast_fini(&c);
+}
+
+/* ---- the gate ---- */
+
+static void rows_come_in_the_order_of_what_they_contributed(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1.5);
+    struct contrast c = compare("latest~1", "latest", &gate_usual);
+    const struct contrast_line *first = c.lines;
+    while (!*first->name)
+        first++;
+    assert_string_equal(first->name, "/row/1");
+    contrast_fini(&c);
+}
+
+static struct gate gate_of_rows(void)
+{
+    struct gate g = gate_usual;
+    char *why = NULL;
+    json_t *from = json_loads("{\"rules\":[{\"stat\":\"p50\",\"where\":\"rows>=1%\",\"margin\":"
+                              "\"3%\"},{\"stat\":\"fail_ratio\",\"margin\":\"0.1pp\"}]}",
+                              0, NULL);
+    assert_int_equal(gate_read(&g, from, &why), 0);
+    json_decref(from);
+    return g;
+}
+
+/* Runs differ by about 0.7 % as a whole. */
+static double level_of_chance(void)
+{
+    static uint64_t seed = 11;
+    double sum = 0;
+    for (int i = 0; i < 12; i++)
+        sum += played_uniform(&seed) - 0.5;
+    return 100 * exp(0.007 * sum);
+}
+
+static void a_row_that_is_8_percent_slower_is_named_and_no_other(void **state)
+{
+    (void)state;
+    const struct gate gate = gate_of_rows();
+    for (size_t i = 0; i < 12; i++) /* by all of which it is learnt how much runs differ */
+        play(level_of_chance(), 1);
+    play(level_of_chance(), 1.08);
+    struct contrast c = compare("latest~1 5", "latest", &gate);
+    size_t rows = 0;
+    for (size_t i = 0; i < c.count; i++) {
+        const bool is_slow = strcmp(c.lines[i].name, "/row/1") == 0;
+        rows += *c.lines[i].name != '\0';
+        assert_int_equal(c.lines[i].answer == ANSWER_WORSE, is_slow);
+    }
+    assert_int_equal(rows, 4);
+    assert_true(contrast_fails(&c));
+    contrast_fini(&c);
+}
+
+static void of_twenty_equal_runs_at_most_one_is_an_alarm(void **state)
+{
+    (void)state;
+    const struct gate gate = gate_of_rows();
+    size_t alarms = 0;
+    for (size_t i = 0; i < 32; i++) {
+        play(level_of_chance(), 1);
+        if (i < 12)
+            continue;
+        struct contrast c = compare("latest~1 5", "latest", &gate);
+        alarms += contrast_fails(&c);
+        contrast_fini(&c);
+    }
+    assert_true(alarms <= 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_new, close_it)
+    const struct CMUnitTest tests[] = {
+        TEST(percentiles_have_intervals_and_so_has_their_change),
+        TEST(a_curve_ends_where_requests_do),
+        TEST(rows_come_in_the_order_of_what_they_contributed),
+        TEST(a_row_that_is_8_percent_slower_is_named_and_no_other),
+        TEST(of_twenty_equal_runs_at_most_one_is_an_alarm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
