@@ -34,8 +34,9 @@ REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 4
 
 
 class Shop:
-    def __init__(self, error_share, delay_ms, rng):
+    def __init__(self, error_share, delay_ms, rng, slower=()):
         self.error_share, self.delay_ms, self.rng = error_share, delay_ms, rng
+        self.slower = dict(slower)  # route: so many times as long
         self.carts = {}  # token -> {product id: quantity}
         self.count = Counter()
         self.orders = 0
@@ -54,7 +55,11 @@ class Shop:
         except ValueError:
             return 400, {"error": "the body is not JSON"}
         token = headers.get("authorization", "").removeprefix("Bearer ")
-        return await handler(self, path, query, data, token)
+        began = asyncio.get_running_loop().time()
+        answered = await handler(self, path, query, data, token)
+        if route in self.slower:
+            await asyncio.sleep((self.slower[route] - 1) * (asyncio.get_running_loop().time() - began))
+        return answered
 
     async def pause(self, factor=1.0):
         """Service time: log-normal around delay_ms, as real back ends have."""
@@ -156,9 +161,11 @@ async def main():
     options.add_argument("--port", type=int, default=0, help="0 picks a free one")
     options.add_argument("--errors", type=float, default=0.02, help="share of orders that fail with 503")
     options.add_argument("--delay-ms", type=float, default=8, help="typical service time; 0 answers at once")
+    options.add_argument("--slower", action="append", default=[], metavar="ROUTE=FACTOR", help='as "/api/products/<id>=1.08": that takes 8 %% longer')
     options.add_argument("--seed", type=int)
     options = options.parse_args()
-    shop = Shop(options.errors, options.delay_ms, random.Random(options.seed))
+    slower = [(route, float(factor)) for route, _, factor in (word.rpartition("=") for word in options.slower)]
+    shop = Shop(options.errors, options.delay_ms, random.Random(options.seed), slower)
     server = await asyncio.start_server(lambda r, w: serve_connection(shop, r, w), options.host, options.port, backlog=4096)
     print(f"shop listening on http://{options.host}:{server.sockets[0].getsockname()[1]}", flush=True)
     stop = asyncio.Event()

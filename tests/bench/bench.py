@@ -1,7 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
     bench.py [--build DIR] [--rounds N] [name …]      names: get many bodies waits wake tls h2 h2wait grpc ws post judged journal memory hold start first end scaling master truth
-                                                      timeline dashboard thresholds outputs history arrivals sse; only by their names, as they take minutes or gigabytes: knee million sources churn half
+                                                      timeline dashboard thresholds outputs history arrivals sse; only by their names, as they take minutes or gigabytes: knee million sources churn half gate
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.
@@ -25,6 +25,7 @@ import lab
 from arrivals import bench_arrivals, bench_knee  # noqa: F401
 from churn import bench_churn, bench_half  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
+from gates import bench_gate  # noqa: F401
 from h2_users import bench_h2wait  # noqa: F401
 from lab import FILES, KATYDID, ROOT, VENV, Process, Table, generated_code, headless, k6, nginx, rounds, verdict, wait_for, wrk
 from lives import bench_end, bench_first  # noqa: F401
@@ -381,7 +382,7 @@ def bench_truth(options):
     print("\n".join("    " + line for line in lost))
 
 
-BY_NAME_ONLY = ("knee", "million", "sources", "churn", "half")
+BY_NAME_ONLY = ("knee", "million", "sources", "churn", "half", "gate")
 BENCHES = {name[6:]: function for name, function in list(globals().items()) if name.startswith("bench_")}
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from harness import CLIENTS, KATYDID, VENV, Process, children, csv_row, free_port, get, get_json, target, wait_for  # noqa: E402,F401
+from harness import CLIENTS, KATYDID, VENV, Process, children, csv_row, free_port, get, get_json, shop, target, wait_for  # noqa: E402,F401
 
 HISTORY = tempfile.TemporaryDirectory(prefix="katydid-history-")
 os.environ.setdefault("KATYDID_HISTORY", HISTORY.name)  # nobody's own
