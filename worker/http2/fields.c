@@ -204,6 +204,28 @@ bool fields_add(struct fields *s, const void *name, size_t name_len, const void 
     return true;
 }
 
+bool fields_add_all(struct fields *s, const char *text, size_t len, const struct fields_part *parts,
+                    size_t count)
+{
+    const bool is_room = len <= s->text_cap - s->text_len && count <= s->cap - s->count &&
+                         s->text_len + len - s->behind <= FETCH_MAX_HEAD;
+    char *to = s->text + s->text_len;
+    if (is_room) {
+        mem_copy(to, text, len);
+        s->text_len += (uint32_t)len;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t name = parts[i].name_len, value = parts[i].value_len;
+        if (is_room)
+            s->headers[s->count++] = (struct fetch_header){to, to + name, name, value};
+        else if (!fields_add(s, text, name, text + name, value))
+            return false;
+        to += name + value;
+        text += name + value;
+    }
+    return true;
+}
+
 const char *fields_put_behind(struct fields *s, const void *bytes, size_t len)
 {
     if (len > s->text_cap - s->text_len)

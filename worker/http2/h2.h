@@ -7,6 +7,7 @@
  *   session.c   the connection: nghttp2's calls, reading, the protocol's table
  *   memory.c    its memory
  *   acks.c      whether answers are acknowledged with the next request
+ *   heads.h     heads that come again: read by heads_read.c, written by heads_written.c
  *
  * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
  * new of an exchange (stream_note) or of its writing (stream_wrote); what follows from it is done
@@ -15,6 +16,7 @@
  */
 #include <nghttp2/nghttp2.h>
 
+#include "worker/http2/heads.h"
 #include "worker/net/sock.h"
 #include "worker/proto/fetch_int.h"
 
@@ -68,6 +70,7 @@ struct h2 {                   /* of a connection */
         uint32_t read_again; /* how often nothing was written between two reads */
         bool is_useless;
     } acks;
+    struct heads heads;
     char said[200]; /* nghttp2's words on what the peer did wrong */
 };
 
@@ -81,6 +84,7 @@ struct h2x { /* of an exchange */
     uint64_t body_bytes;     /* of DATA, as its frames announce them */
     uint32_t frame_bytes;    /* received, but for DATA's content */
     uint32_t code;           /* it was closed with */
+    uint32_t head_more;      /* bytes of the request's block that nghttp2 does not know of */
     int32_t id;
     enum fetch_error fault; /* found in the answer */
     int status;             /* of the head that is being read */
@@ -113,6 +117,9 @@ void fields_fini(struct fields *s);
 /* False: it is over FETCH_MAX_HEAD or FETCH_MAX_HEADERS. */
 bool fields_add(struct fields *s, const void *name, size_t name_len, const void *value,
                 size_t value_len);
+/* All of them at once: texts of names and values lie one behind the other. */
+bool fields_add_all(struct fields *s, const char *text, size_t len, const struct fields_part *parts,
+                    size_t count);
 /* Copies bytes behind what there is where that costs no memory; NULL: there is no room. */
 const char *fields_put_behind(struct fields *s, const void *bytes, size_t len);
 bool fields_length(const struct fields *s, uint64_t *length); /* content-length */

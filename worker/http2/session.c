@@ -49,13 +49,23 @@ static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *to, s
     return f ? stream_read_body(arg, f, to, len, flags) : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+static int refuse_head(struct h2 *h, struct fetch *f)
+{
+    h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
+    stream_note(h, f);
+    if (!h->conn->is_unusable)
+        pool_retire(h->conn); /* the head may have no end, and with it the connection ends */
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h = arg;
     struct fetch *f = h->head_of = exchange_of(session, frame->hd.stream_id);
-    if (f)
-        stream_head_begins(f);
-    return 0;
+    if (!f)
+        return 0;
+    stream_head_begins(f);
+    return heads_recall(h, f) ? 0 : refuse_head(h, f);
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
@@ -68,13 +78,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (!f)
         return 0;
     f->engine->counters.heads_plain += name_len + value_len;
-    if (stream_header(f, name, name_len, value, value_len))
-        return 0;
-    h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
-    stream_note(h, f);
-    if (!h->conn->is_unusable)
-        pool_retire(h->conn); /* the head may have no end, and with it the connection ends */
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    return stream_header(f, name, name_len, value, value_len) ? 0 : refuse_head(h, f);
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
@@ -100,6 +104,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 
 static void take_settings(struct h2 *h)
 {
+    heads_forget_written(&h->heads); /* its table may be another now */
     const uint32_t most =
         nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     if (!h->conn->is_unusable)
@@ -124,9 +129,11 @@ static void take_frame(struct h2 *h, struct fetch *f, const nghttp2_frame *frame
     const bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     h2x_of(f)->frame_bytes += 9;
     if (frame->hd.type == NGHTTP2_HEADERS) {
-        h2x_of(f)->frame_bytes += (uint32_t)frame->hd.length;
-        f->engine->counters.heads_wire += frame->hd.length;
+        const uint32_t len = heads_block_len(h, (uint32_t)frame->hd.length);
+        h2x_of(f)->frame_bytes += len;
+        f->engine->counters.heads_wire += len;
         stream_head_ends(h, f, is_end);
+        heads_learn(h, f);
     } else if (frame->hd.type == NGHTTP2_DATA && is_end) {
         stream_data_ends(h, f);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
@@ -162,8 +169,10 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (!f || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     f->response.sent_bytes += frame->hd.length + 9;
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        f->engine->counters.heads_wire += frame->hd.length;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        f->response.sent_bytes += h2x_of(f)->head_more;
+        f->engine->counters.heads_wire += frame->hd.length + h2x_of(f)->head_more;
+    }
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
         h2x_of(f)->is_sent = true;
         stream_wrote(arg, f);
@@ -236,6 +245,8 @@ static void make_session(struct h2 *h)
 static void free_session(struct h2 *h)
 {
     nghttp2_session_del(h->session);
+    heads_forget_read(&h->heads);
+    heads_forget_written(&h->heads);
     sbuf_fini(&h->out);
     memory_free(h);
 }
@@ -283,29 +294,40 @@ static void start_clock(struct fetch *f)
         fetch_start_phase(f, f->request.read_timeout_ms, now);
 }
 
-static void send_request(struct fetch *f)
+static struct head_list list_of(struct fetch *f, char number[FIELDS_NUMBER])
 {
     static const nghttp2_data_provider body = {.read_callback = on_read_body};
+    const bool has_body = f->request.body_len || f->request.is_in_pieces;
+    struct head_list list = {.body = has_body ? &body : NULL};
+    list.count = fields_of_request(&f->request, &f->engine->out, number, &list.nv);
+    list.plain = fields_size(list.nv, list.count);
+    return list;
+}
+
+static void send_request(struct fetch *f)
+{
     struct h2 *h = h2_of(f->conn);
     struct h2x *x = h2x_of(f);
     char number[FIELDS_NUMBER];
-    nghttp2_nv *nv;
     start_clock(f);
-    const size_t count = fields_of_request(&f->request, &f->engine->out, number, &nv);
-    const size_t plain = fields_size(nv, count);
-    if (is_head_too_large(h, f, plain, count))
+    struct head_list list = list_of(f, number);
+    if (is_head_too_large(h, f, list.plain, list.count))
         return;
-    f->engine->counters.heads_plain += plain;
-    const bool has_body = f->request.body_len || f->request.is_in_pieces;
+    f->engine->counters.heads_plain += list.plain;
     x->written_before = h->written;
-    x->id = nghttp2_submit_request(h->session, NULL, nv, count, has_body ? &body : NULL, f);
+    stream_set_open(f, true);
+    x->id = heads_submit(h, f, &list);
+    if (x->id > 0)
+        write_all(h);
+    if (heads_is_held(h)) {
+        list = list_of(f, number); /* what was written may lie over it */
+        x->id = heads_submit_whole(h, f, &list);
+        write_all(h);
+    }
     if (x->id < 0) { /* no numbers left, or a GOAWAY of ours */
         pool_retire(h->conn);
         fetch_queue_again(f, true);
-        return;
     }
-    stream_set_open(f, true);
-    write_all(h);
 }
 
 static bool send_body(struct fetch *f)
@@ -407,9 +429,9 @@ static int read_once(struct h2 *h, long *end)
     if (n <= 0)
         return -1;
     h->now_ns = clk_mono_ns();
-    const ssize_t used = nghttp2_session_mem_recv(h->session, (const uint8_t *)e->in, (size_t)n);
-    if (used < 0) {
-        blame(h, nghttp2_strerror((int)used));
+    const int rc = heads_read(h, (uint8_t *)e->in, (size_t)n);
+    if (rc < 0) {
+        blame(h, nghttp2_strerror(rc));
         return -1;
     }
     return (size_t)n == sizeof e->in || c->stream.ops->has_pending(&c->stream);

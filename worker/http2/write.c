@@ -64,7 +64,7 @@ static struct sbuf *next_batch(struct h2 *h)
         sbuf_fini(batch);
     sbuf_clear(batch);
     while (batch->len < BATCH_SIZE && (n = nghttp2_session_mem_send(h->session, &bytes)) > 0)
-        sbuf_add(batch, bytes, (size_t)n);
+        heads_write(h, batch, bytes, (size_t)n);
     return batch;
 }
 

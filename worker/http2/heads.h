@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* heads: those that come again on a connection, byte by byte.
+ *
+ * The requests of a user have one head, their answers have another: once the tables of HPACK know
+ * them, it is the same short block each time. As long as nothing changes a table such a block means
+ * what it meant before. So it is remembered with its meaning, and nghttp2 has no more of it than it
+ * goes by: of an answer the fields for its status and its length, of a request that for its method.
+ * Whatever is not the same, plain and whole goes the ordinary way, and forgets what is remembered
+ * if it changes a table.
+ *
+ * Servers as nginx put all of each answer into the table, where they never look for it. A table
+ * that was filled by one block alone, again and again, is the same before and after it: then this
+ * changes nothing either.
+ *
+ * Only what comes twice is remembered: who asks once a minute keeps no memory for it.
+ */
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fetch;
+struct h2;
+struct sbuf;
+
+struct fields_part { /* of a header */
+    uint16_t name_len, value_len;
+};
+
+enum { HEADS_FIRST, HEADS_TRAILER, HEADS_KINDS }; /* of an answer */
+
+struct heads { /* of a connection */
+    struct head_read *read[HEADS_KINDS];
+    uint64_t read_hash[HEADS_KINDS]; /* of the last one that is not remembered */
+    struct head_read *recalled;      /* that of the frame that nghttp2 reads; or NULL */
+    const uint8_t *learning;         /* the block of that frame, if it came before; or NULL */
+    uint32_t learning_len;
+    uint8_t learning_kind;
+    bool is_learning_last;         /* the table is full of that block */
+    uint8_t frame_begun, frame[9]; /* the beginning of a frame, which was cut off in it */
+    uint32_t frame_left;           /* of the frame that is being read */
+
+    struct head_written *written;
+    struct head_written *writing; /* may be it, when its block is known */
+    uint64_t written_hash;
+    int32_t stub_id; /* the stream that nghttp2 has yet to begin, with what it knows of its head */
+};
+
+/* ---- heads_block.c ---- */
+
+#define HEADS_BLOCK_MOST 1024u /* bytes */
+#define HEADS_FIELDS_MOST 64u
+/* Whether a field that begins so goes into the table. */
+static inline bool heads_is_inserted(uint8_t first)
+{
+    return (first & 0xc0) == 0x40;
+}
+/* Where each field of a block ends. inserts: some go into the table. 0: it changes the size of
+ * that, or is none that is remembered. */
+unsigned heads_fields(const uint8_t *block, size_t len, uint16_t ends[HEADS_FIELDS_MOST],
+                      bool *inserts);
+uint32_t heads_u24(const uint8_t *bytes);
+int32_t heads_stream(const uint8_t *frame);
+
+/* ---- heads_read.c ---- */
+
+/* Gives nghttp2 what was read, which may be changed. Less than 0: its error. */
+int heads_read(struct h2 *h, uint8_t *bytes, size_t len);
+/* Its head begins: if it came before, that is all of it. False: there is no room for it. */
+bool heads_recall(struct h2 *h, struct fetch *f);
+/* Of the one that nghttp2 reads; len: as it knows it. */
+uint32_t heads_block_len(const struct h2 *h, uint32_t len);
+void heads_learn(struct h2 *h, struct fetch *f); /* it is whole */
+void heads_forget_read(struct heads *k);
+
+/* ---- heads_written.c ---- */
+
+struct head_list {
+    nghttp2_nv *nv;
+    size_t count, plain; /* plain: bytes of names and values */
+    const nghttp2_data_provider *body;
+};
+/* As nghttp2_submit_request; heads_write must follow before anything else. */
+int32_t heads_submit(struct h2 *h, struct fetch *f, const struct head_list *l);
+bool heads_is_held(const struct h2 *h); /* nghttp2 has not begun it: it waits for others to end */
+int32_t heads_submit_whole(struct h2 *h, struct fetch *f, const struct head_list *l); /* instead */
+/* What nghttp2 has to say, a frame or less. */
+void heads_write(struct h2 *h, struct sbuf *out, const uint8_t *bytes, size_t len);
+void heads_forget_written(struct heads *k);
