@@ -95,6 +95,7 @@ void knee_add(struct knee *k, const struct knee_level *measured)
     l->users = p.n;
     l->mean_ms = p.x > 0 ? p.n / p.x * 1e3 : 0;
     l->is_saturated = l->count > 0 && is_saturated(l);
+    l->is_poor = k->goodput > 0 && l->good < k->goodput;
     l->is_valid = !l->is_late && p.x * (double)l->count >= LEAST_DONE;
 }
 
@@ -113,7 +114,22 @@ enum knee_stop knee_stop(const struct knee *k)
     const struct knee_level *last = &k->levels[k->count - 1], *before = last - 1;
     if (last->is_late && before->is_late)
         return KNEE_GENERATOR;
-    return last->is_saturated && before->is_saturated && !last->is_late ? KNEE_FOUND : KNEE_GOES_ON;
+    if (last->is_late)
+        return KNEE_GOES_ON;
+    if (last->is_saturated && before->is_saturated)
+        return KNEE_FOUND;
+    const bool is_over = last->is_poor || last->is_saturated;
+    return is_over && (before->is_poor || before->is_saturated) ? KNEE_POOR : KNEE_GOES_ON;
+}
+
+const struct knee_level *knee_good(const struct knee *k)
+{
+    for (size_t i = k->count; i > 0; i--) {
+        const struct knee_level *l = &k->levels[i - 1];
+        if (l->is_valid && !l->is_saturated && !l->is_poor)
+            return l;
+    }
+    return NULL;
 }
 
 /* ---- the law -------------------------------------------------------------------------------- */

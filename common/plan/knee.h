@@ -34,6 +34,7 @@ struct knee_level {
     double offered;      /* iterations due, a second */
     double p50_ms, p99_ms;
     double failed;               /* share of requests, 0 to 1 */
+    double good;                 /* share of answers that are; negative: nobody said */
     bool is_short_of_users;      /* iterations waited for a user, or were dropped */
     bool is_late;                /* the generator was, with users to spare */
     struct knee_second *seconds; /* owned by the knee */
@@ -41,11 +42,13 @@ struct knee_level {
 
     double done, users, mean_ms; /* by knee_add, as the following ones */
     bool is_saturated, is_valid;
+    bool is_poor; /* fewer were good than are asked for, or nobody said */
 };
 
 struct knee { /* begins as zeros; knee_fini */
     struct knee_level *levels;
     size_t count;
+    double goodput; /* the least share of good answers, 0: nobody asks */
 };
 
 /* One more; seconds (mem_alloc'ed) are taken. */
@@ -55,9 +58,12 @@ void knee_fini(struct knee *k);
 enum knee_stop {
     KNEE_GOES_ON,
     KNEE_FOUND,     /* two levels on end are saturated */
+    KNEE_POOR,      /* two levels on end are poor */
     KNEE_GENERATOR, /* on two levels on end the generator did not keep up */
 };
 enum knee_stop knee_stop(const struct knee *k);
+/* The highest level that is neither poor nor saturated, or NULL. */
+const struct knee_level *knee_good(const struct knee *k);
 
 struct knee_range { /* 95 % confidence */
     double value, low, high;

@@ -151,6 +151,8 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
         break;
     case SCENARIO_LEVEL:
         return take_duration(&s->keys.level_ns, s, name, value, why);
+    case SCENARIO_GOODPUT:
+        return scenario_take_goodput(s, value, why);
     case SCENARIO_RATE:
     case SCENARIO_STEP:
     case SCENARIO_MAX_RATE:

@@ -77,6 +77,7 @@ struct scenario {
         struct ramp_rate spawn_rate;     /* of constant-vus: so many more a second, at the begin */
         uint32_t from_stage;             /* the first one that is done, from 1 up; 0: not given */
         int64_t unit_ns, duration_ns, max_duration_ns, level_ns;
+        double goodput; /* of find-knee: the least share of good answers; 0: nobody asks */
         uint32_t given; /* bits */
         bool is_k6;     /* phase */
         bool is_later;  /* stages before the first one were given, and are gone */
@@ -151,6 +152,10 @@ bool scenario_is_of_all(const struct scenario *s);
 static inline int64_t scenario_level_ns(const struct scenario *s)
 {
     return s->keys.level_ns;
+}
+static inline double scenario_goodput(const struct scenario *s)
+{
+    return s->keys.goodput;
 }
 /* The next of "Buyer*3+Browser" (owned), and its weight, 0: its own; NULL: that was all. */
 char *scenario_next_class(const char **classes, unsigned *weight);

@@ -158,9 +158,10 @@ bool scenario_changed(const struct scenario *s, const struct scenario_change *c,
         sbuf_fini(&stages);
         return false;
     }
-    other.keys.given &= ~(1u << SCENARIO_RATE | 1u << SCENARIO_DURATION |
-                          1u << SCENARIO_START_RATE | 1u << SCENARIO_MAX_DURATION |
-                          1u << SCENARIO_STEP | 1u << SCENARIO_LEVEL | 1u << SCENARIO_MAX_RATE);
+    other.keys.given &=
+        ~(1u << SCENARIO_RATE | 1u << SCENARIO_DURATION | 1u << SCENARIO_START_RATE |
+          1u << SCENARIO_MAX_DURATION | 1u << SCENARIO_STEP | 1u << SCENARIO_LEVEL |
+          1u << SCENARIO_MAX_RATE | 1u << SCENARIO_GOODPUT);
     other.keys.given |= 1u << SCENARIO_STAGES;
     other.keys.stages = stages.data;
     other.executor = scenario_is_open(s) ? SCENARIO_RAMPING_ARRIVAL_RATE : SCENARIO_RAMPING_VUS;

@@ -40,6 +40,7 @@ bool scenario_add_step(struct scenario *s, const char *step, struct ramp_rate *l
 
 /* scenario_knee.c: a staircase. */
 bool scenario_check_staircase(const struct scenario *s, char **why);
+bool scenario_take_goodput(struct scenario *s, const char *value, char **why);
 bool scenario_make_staircase(struct scenario *s, char **why);
 void scenario_write_staircase(const struct scenario *s, struct sbuf *out);
 void scenario_describe_staircase(const struct scenario *s, struct sbuf *out);
@@ -91,6 +92,7 @@ int scenario_word(const char *const *words, const char *text);
     KEY(STEP, "step", NULL)                                                                        \
     KEY(LEVEL, "level", NULL)                                                                      \
     KEY(MAX_RATE, "max_rate", NULL)                                                                \
+    KEY(GOODPUT, "goodput", NULL)                                                                  \
     KEY(DISTRIBUTION, "distribution", NULL)                                                        \
     KEY(SEED, "seed", NULL)                                                                        \
     KEY(PHASE, "phase", NULL)

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define SECOND 1000000000LL
 #define LEVEL_NS (10 * SECOND)
@@ -15,12 +16,26 @@
 #define MOST_LEVELS 1000
 #define LEVELS 100 /* where max_rate is not given */
 
+bool scenario_take_goodput(struct scenario *s, const char *value, char **why)
+{
+    char *end;
+    double share = strtod(value, &end);
+    const bool is_percent = end > value && *end == '%';
+    share /= is_percent ? 100 : 1;
+    if (end > value && !end[is_percent] && share > 0 && share <= 1) {
+        s->keys.goodput = share;
+        return true;
+    }
+    return scenario_refuse(why, s, "goodput=%s: it takes the least share, such as 95%% or 0.95",
+                           value);
+}
+
 bool scenario_check_staircase(const struct scenario *s, char **why)
 {
     const bool is_staircase = s->executor == SCENARIO_FIND_KNEE;
     if (!is_staircase && (scenario_has(s, SCENARIO_STEP) || scenario_has(s, SCENARIO_LEVEL) ||
-                          scenario_has(s, SCENARIO_MAX_RATE)))
-        return scenario_refuse(why, s, "step, level and max_rate go with find-knee");
+                          scenario_has(s, SCENARIO_MAX_RATE) || scenario_has(s, SCENARIO_GOODPUT)))
+        return scenario_refuse(why, s, "step, level, max_rate and goodput go with find-knee");
     if (!is_staircase)
         return true;
     if (s->keys.step.arrivals <= 0)
@@ -98,6 +113,8 @@ void scenario_write_staircase(const struct scenario *s, struct sbuf *out)
     scenario_put_rate(out, "step", s->keys.step);
     if (scenario_has(s, SCENARIO_MAX_RATE))
         scenario_put_rate(out, "max_rate", s->keys.max_rate);
+    if (scenario_has(s, SCENARIO_GOODPUT))
+        sbuf_addf(out, ",goodput=%.9g", s->keys.goodput);
     sbuf_addf(out, ",level=%" PRId64 "ns", s->keys.level_ns);
 }
 
@@ -108,6 +125,8 @@ void scenario_describe_staircase(const struct scenario *s, struct sbuf *out)
     sbuf_addf(out, "%g/s, and %g/s more every ", (double)r->stages[0].from * per,
               per_s(s->keys.step));
     scenario_put_span(out, s->keys.level_ns);
-    sbuf_addf(out, " until the target is saturated, to %g/s at most",
-              (double)r->stages[r->count - 1].to * per);
+    sbuf_adds(out, " until the target is saturated");
+    if (s->keys.goodput > 0)
+        sbuf_addf(out, " or has a goodput below %.9g %%", s->keys.goodput * 100);
+    sbuf_addf(out, ", to %g/s at most", (double)r->stages[r->count - 1].to * per);
 }

@@ -72,7 +72,7 @@ static bool check_keys(const struct scenario *s, char **why)
     if (!REFUSE_GIVEN(s, "arrival rates", why, SCENARIO_RATE, SCENARIO_START_RATE,
                       SCENARIO_TIME_UNIT, SCENARIO_MAX_QUEUE, SCENARIO_ON_BUSY,
                       SCENARIO_DISTRIBUTION, SCENARIO_SEED, SCENARIO_PHASE, SCENARIO_STEP,
-                      SCENARIO_LEVEL, SCENARIO_MAX_RATE, SCENARIO_FRESH))
+                      SCENARIO_LEVEL, SCENARIO_MAX_RATE, SCENARIO_GOODPUT, SCENARIO_FRESH))
         return false;
     if (s->executor != SCENARIO_EXTERNALLY_CONTROLLED &&
         !REFUSE_GIVEN(s, "arrival rates", why, SCENARIO_MAX_USERS))

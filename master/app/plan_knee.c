@@ -16,7 +16,7 @@
 #define SETTLE_LEAST_S 1.0
 #define LATE_MS 100 /* p99 of the start delay: the generator does not keep up */
 
-enum state { CLIMBING, FOUND, NOT_REACHED, STOPPED, GENERATOR };
+enum state { CLIMBING, FOUND, POOR, NOT_REACHED, STOPPED, GENERATOR };
 
 struct plan_knee {
     struct knee knee;
@@ -45,6 +45,8 @@ void knees_begin(struct plans *p)
         if (is_one(p, i))
             p->knees = mem_zalloc(p->list.count * sizeof *p->knees);
     p->knee_count = p->knees ? p->list.count : 0;
+    for (size_t i = 0; i < p->knee_count; i++)
+        p->knees[i].knee.goodput = scenario_goodput(original(p, i));
 }
 
 void knees_fini(struct plans *p)
@@ -126,6 +128,20 @@ static void blame(const struct master *m, size_t i, int64_t from, int64_t to, st
     series_value_fini(&v);
 }
 
+/* Of all answers of which somebody said so, whoever asked; negative: of none. */
+static double good_share(const struct master *m, int64_t from, int64_t to)
+{
+    struct series_value v;
+    const struct series_query q = {.metric = "goodput"};
+    series_value_init(&v);
+    const bool has_some =
+        to > from && series_store_read(m->record.series, &q, (uint32_t)from, (uint32_t)to, &v) &&
+        v.kind == METRIC_RATE && v.n;
+    const double share = has_some ? (double)v.trues / (double)v.n : -1;
+    series_value_fini(&v);
+    return share;
+}
+
 static double failed_share(const struct master *m, struct plan_knee *k)
 {
     const struct tally *total = &m->record.stats.total;
@@ -152,7 +168,8 @@ static bool measure_next(struct master *m, size_t i, double begun)
     struct knee_level l = {.from_s = (double)from - begun,
                            .to_s = (double)to - begun,
                            .offered = (double)stage->from / (double)s->ramp.denominator * 1e9,
-                           .failed = failed_share(m, k)};
+                           .failed = failed_share(m, k),
+                           .good = good_share(m, from, to)};
     read_seconds(m, i, (int64_t)floor(begun), from, to, &l);
     blame(m, i, from, to, &l);
     knee_add(&k->knee, &l);
@@ -166,6 +183,8 @@ static void settle(struct plan_knee *k, size_t levels)
     const enum knee_stop stop = knee_stop(&k->knee);
     if (stop == KNEE_FOUND)
         k->state = FOUND;
+    else if (stop == KNEE_POOR)
+        k->state = POOR;
     else if (stop == KNEE_GENERATOR)
         k->state = GENERATOR;
     else if (k->knee.count == levels)
@@ -194,7 +213,8 @@ void knees_second(struct master *m)
             p->knees[i].state = STOPPED;
         while (is_climbing(p, i) && measure_next(m, i, begun_of(m, i)))
             settle(&p->knees[i], original(p, i)->ramp.count);
-        if (p->knees[i].state == FOUND || p->knees[i].state == GENERATOR)
+        const enum state state = p->knees[i].state;
+        if (state == FOUND || state == POOR || state == GENERATOR)
             p->knees[i].is_to_end = true;
     }
 }
@@ -223,23 +243,34 @@ const char *knees_end_words(const struct plans *p, size_t i)
     static const char *const words[] = {
         [CLIMBING] = "its last level was over",        [FOUND] = "the knee was found",
         [NOT_REACHED] = "its last level was over",     [STOPPED] = NULL,
-        [GENERATOR] = "the generator did not keep up",
+        [GENERATOR] = "the generator did not keep up", [POOR] = "too few answers were good",
     };
     return i < p->knee_count && is_one(p, i) ? words[p->knees[i].state] : NULL;
 }
 
 /* ---- in words, and as JSON ------------------------------------------------------------------ */
 
-static const char *why(enum state state)
+static bool has_goodput(const struct knee *k)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (k->levels[i].good >= 0)
+            return true;
+    return false;
+}
+
+static const char *why(const struct plan_knee *k)
 {
     static const char *const words[] = {
         [CLIMBING] = "The rate goes up, level by level.",
         [FOUND] = "The target was saturated on two levels on end.",
+        [POOR] = "Fewer answers were good than goodput asks for, on two levels on end.",
         [NOT_REACHED] = "The target kept up with all levels: give a higher max_rate.",
         [STOPPED] = "It was ended, or changed, before the target was saturated.",
         [GENERATOR] = "The generator did not keep up on two levels on end: give it more workers.",
     };
-    return words[state];
+    return k->state == POOR && !has_goodput(&k->knee)
+               ? "The metric goodput has no values: an LLMUser needs an slo."
+               : words[k->state];
 }
 
 static void put_range(struct sbuf *out, const char *key, bool is_known,
@@ -257,15 +288,32 @@ static void put_level(struct sbuf *out, const struct knee_level *l)
     sbuf_addf(out,
               "{\"from_s\":%.6g,\"to_s\":%.6g,\"offered\":%.9g,\"done\":%.6g,\"users\":%.6g,"
               "\"mean\":%.6g,\"p50\":%.6g,\"p99\":%.6g,\"failed\":%.6g,\"is_saturated\":%s,"
-              "\"is_valid\":%s}",
+              "\"is_valid\":%s,\"good\":",
               l->from_s, l->to_s, l->offered, l->done, l->users, l->mean_ms, l->p50_ms, l->p99_ms,
               l->failed, l->is_saturated ? "true" : "false", l->is_valid ? "true" : "false");
+    if (l->good >= 0)
+        sbuf_addf(out, "%.6g}", l->good);
+    else
+        sbuf_adds(out, "null}");
+}
+
+/* What was asked of the share of good answers, and up to which rate it was kept. */
+static void put_goodput(struct sbuf *out, const struct knee *k)
+{
+    const struct knee_level *l = knee_good(k);
+    if (!(k->goodput > 0))
+        sbuf_adds(out, ",\"goodput\":null");
+    else if (l)
+        sbuf_addf(out, ",\"goodput\":{\"least\":%.9g,\"per_s\":%.9g,\"share\":%.6g}", k->goodput,
+                  l->offered, l->good);
+    else
+        sbuf_addf(out, ",\"goodput\":{\"least\":%.9g,\"per_s\":null,\"share\":null}", k->goodput);
 }
 
 void knees_write(const struct master *m, size_t i, struct sbuf *out)
 {
-    static const char *const states[] = {"climbing", "found", "not reached", "stopped",
-                                         "generator"};
+    static const char *const states[] = {"climbing",    "found",   "goodput",
+                                         "not reached", "stopped", "generator"};
     const struct plans *p = &m->plans;
     struct knee_result r;
     if (i >= p->knee_count || !is_one(p, i))
@@ -273,12 +321,13 @@ void knees_write(const struct master *m, size_t i, struct sbuf *out)
     const struct plan_knee *k = &p->knees[i];
     knee_results(&k->knee, &r);
     sbuf_addf(out, ",\"knee\":{\"state\":\"%s\",\"why\":\"%s\",\"level\":%zu,\"levels\":[",
-              states[k->state], why(k->state), k->knee.count);
+              states[k->state], why(k), k->knee.count);
     for (size_t l = 0; l < k->knee.count; l++) {
         sbuf_adds(out, l ? "," : "");
         put_level(out, &k->knee.levels[l]);
     }
     sbuf_addc(out, ']');
+    put_goodput(out, &k->knee);
     put_range(out, "capacity", r.has_capacity, &r.capacity);
     if (r.has_capacity)
         sbuf_addf(out, ",\"is_measured\":%s}", r.is_measured ? "true" : "false");
@@ -292,6 +341,24 @@ void knees_write(const struct master *m, size_t i, struct sbuf *out)
         sbuf_adds(out, ",\"law\":null}");
 }
 
+static void tell_goodput(const struct knee *k, struct sbuf *text)
+{
+    const struct knee_level *l = knee_good(k);
+    if (!(k->goodput > 0))
+        return;
+    sbuf_addf(text, "  goodput of %.9g %% or more: ", k->goodput * 100);
+    if (l)
+        sbuf_addf(text, "up to %.4g/s (%.4g %% there)\n", l->offered, l->good * 100);
+    else
+        sbuf_adds(text, "on no level\n");
+    sbuf_adds(text, "  good/offered, a second:");
+    for (size_t i = 0; i < k->count; i++)
+        if (k->levels[i].good >= 0)
+            sbuf_addf(text, " %.4g/%.4g", k->levels[i].good * k->levels[i].done,
+                      k->levels[i].offered);
+    sbuf_addc(text, '\n');
+}
+
 void knees_tell(const struct master *m, struct sbuf *text)
 {
     const struct plans *p = &m->plans;
@@ -301,7 +368,8 @@ void knees_tell(const struct master *m, struct sbuf *text)
             continue;
         knee_results(&p->knees[i].knee, &r);
         sbuf_addf(text, "Scenario '%s', after %zu levels: %s\n", p->list.all[i]->name,
-                  p->knees[i].knee.count, why(p->knees[i].state));
+                  p->knees[i].knee.count, why(&p->knees[i]));
+        tell_goodput(&p->knees[i].knee, text);
         if (r.has_capacity)
             sbuf_addf(text, "  capacity %.4g/s (95 %% confidence: %.4g to %.4g/s)%s\n",
                       r.capacity.value, r.capacity.low, r.capacity.high,

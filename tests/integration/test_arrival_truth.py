@@ -118,6 +118,27 @@ def test_the_target_sees_a_poisson_process(tmp_path):
         assert ks_distance(gaps, lambda gap: 1 - math.exp(-200 * gap)) < 1.63 / math.sqrt(len(gaps)) + 0.1, ended.describe()
 
 
+def test_up_to_which_rate_answers_are_good(tmp_path):
+    """The first level's 80 arrivals are good, and none of those behind them."""
+    with locustfile("""
+        from katydid.load import scenario_of
+        from katydid.metrics import Rate
+        from locust import User, task
+        goodput = Rate("goodput")
+
+        class Asker(User):
+            @task
+            def ask(self):
+                goodput.add(scenario_of(self).iteration_in_test < 80)
+    """) as file:
+        run = run_katydid("-f", file, "--headless", "--scenario", "sweep:find-knee:step=20/s,level=4s,goodput=95%", "-t", 60, "--summary", tmp_path / "s.json")
+    one = json.loads((tmp_path / "s.json").read_text())["scenarios"]["scenarios"][0]["knee"]
+    assert one["state"] == "goodput" and len(one["levels"]) == 3, (one, run.describe())
+    assert one["goodput"]["least"] == 0.95 and one["goodput"]["per_s"] == 20 and one["goodput"]["share"] == 1, one
+    assert [level["good"] for level in one["levels"]] == [1, 0, 0], one
+    assert "goodput of 95 % or more: up to 20/s (100 % there)" in run.stderr and run.code == 0, run.describe()
+
+
 def test_the_knee_of_a_target_with_a_known_capacity(tmp_path):
     """c servers with a mean time of s serve c/s a second, whatever the machine makes of s: the target says how long it really was."""
     with queue(4, 0.04) as url:  # 100/s

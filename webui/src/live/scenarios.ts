@@ -25,6 +25,8 @@ export interface Level {
   is_saturated: boolean;
   /** false: the generator was late. */
   is_valid: boolean;
+  /** Share of the answers; null: nobody said. */
+  good?: number | null;
 }
 
 interface Interval {
@@ -45,6 +47,8 @@ export interface Knee {
   why: string;
   level: number;
   levels: Level[];
+  /** Of one that looks for the rate up to which so many answers are good. */
+  goodput?: { least: number; per_s: number | null; share: number | null } | null;
   capacity: (Interval & { is_measured: boolean }) | null;
   knee: (Interval & { users: number; ms: number }) | null;
   law: Law | null;

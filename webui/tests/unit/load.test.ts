@@ -147,6 +147,10 @@ test("the knee is told with its interval, and whether the capacity was reached",
   expect(kneeWords(knee)).toEqual(["Knee: 640/s (600 to 690), with 8.00 users busy and 13 ms an iteration. More load costs more than it brings.", "Capacity: 900/s (880 to 925), by the law alone: it was not reached.", "In brackets 95 % confidence; the law fits with R² 0.999."]);
   expect(kneeWords({ ...knee, knee: null, capacity: { ...knee.capacity, is_measured: true }, law: null })).toEqual(["Capacity: 900/s (880 to 925)."]);
   expect(kneeWords({ ...knee, knee: null, capacity: null, law: null })).toEqual([]);
+  const none = { ...knee, knee: null, capacity: null, law: null };
+  expect(kneeWords({ ...none, goodput: { least: 0.95, per_s: 12, share: 0.973 } })).toEqual(["Goodput of 95.0 % or more: up to 12.0/s (97.3 % there)."]);
+  expect(kneeWords({ ...none, goodput: { least: 0.95, per_s: null, share: null } })).toEqual(["Goodput of 95.0 % or more: on no level."]);
+  expect(kneeWords({ ...none, goodput: null })).toEqual([]);
 });
 
 test("the picture of a plan says when it takes another course, where there is room", () => {

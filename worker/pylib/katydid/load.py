@@ -106,7 +106,7 @@ class FindKnee(_Load):
     is good to go."""
 
     def __init__(self, user_class=None, step=None, *, level=None, task=None, exec=None, env=None, tags=None, **keys):
-        """keys: start_rate, max_rate, and those of Arrivals that are not about rates, as in docs/load-models.md."""
+        """keys: start_rate, max_rate, goodput (the least share of good answers), and those of Arrivals that are not about rates, as in docs/load-models.md."""
         super().__init__(user_class, task, exec, env, tags, None, {"step": step, "level": level, **keys})
 
     def executor(self):

@@ -265,6 +265,38 @@ static void failures_and_lack_of_users_are_saturation(void **state)
     knee_fini(&k);
 }
 
+static void answers_that_are_not_good_end_it_where_that_is_asked(void **state)
+{
+    static const double good[] = {1, 0.99, 0.94, 0.96, 0.9, 0.5};
+    (void)state;
+    for (int is_asked = 0; is_asked < 2; is_asked++) {
+        struct knee k = {.goodput = is_asked ? 0.95 : 0};
+        for (int n = 1; n <= 6; n++) {
+            struct knee_level l = level_of(100 * n, 100 * n, 10);
+            l.good = good[n - 1];
+            assert_int_equal(knee_stop(&k), KNEE_GOES_ON); /* one that is poor is none */
+            knee_add(&k, &l);
+        }
+        assert_int_equal(knee_stop(&k), is_asked ? KNEE_POOR : KNEE_GOES_ON);
+        assert_true(knee_good(&k)->offered == (is_asked ? 400 : 600));
+        knee_fini(&k);
+    }
+}
+
+static void where_nobody_says_what_is_good_nothing_is(void **state)
+{
+    (void)state;
+    struct knee k = {.goodput = 0.5};
+    for (int n = 1; n <= 2; n++) {
+        struct knee_level l = level_of(100 * n, 100 * n, 10);
+        l.good = -1;
+        knee_add(&k, &l);
+    }
+    assert_int_equal(knee_stop(&k), KNEE_POOR);
+    assert_null(knee_good(&k));
+    knee_fini(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +307,8 @@ int main(void)
         cmocka_unit_test(what_does_not_bend_has_no_knee),
         cmocka_unit_test(a_late_generator_is_no_slow_target),
         cmocka_unit_test(failures_and_lack_of_users_are_saturation),
+        cmocka_unit_test(answers_that_are_not_good_end_it_where_that_is_asked),
+        cmocka_unit_test(where_nobody_says_what_is_good_nothing_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,16 @@ static void a_staircase_is_said_in_words(void **state)
               "k: find-knee of ?, 2/s, and 0.333333/s more every 4s until the target is saturated, "
               "to 35/s at most, for 6m40s: 7400 arrivals; users 10 to 350, then 35 wait, then "
               "dropped; 30s to finish");
+    described("k:find-knee:step=20/s,max_rate=400/s,goodput=95%",
+              "k: find-knee of ?, 20/s, and 20/s more every 10s until the target is saturated or "
+              "has a goodput below 95 %, to 400/s at most, for 3m20s: 42000 arrivals; users 40 to "
+              "4000, then 400 wait, then dropped; 30s to finish");
+    refused("k:find-knee:step=20/s,goodput=95", "goodput=95: it takes the least share");
+    refused("k:find-knee:step=20/s,goodput=0", "it takes the least share");
+    refused("k:find-knee:step=20/s,goodput=nan", "it takes the least share");
+    refused("k:find-knee:step=20/s,goodput=.5x", "it takes the least share");
+    refused("k:constant-arrival-rate:rate=10/s,goodput=.5", "go with find-knee");
+    refused("k:constant-vus:users=10,goodput=.5", "arrival rates");
     refused("k:find-knee:max_rate=10/s", "it needs a step above 0");
     refused("k:find-knee:step=10/s,level=3s", "level must be 4s or more");
     refused("k:find-knee:step=10/s,max_rate=30/s", "there must be 4 levels or more");

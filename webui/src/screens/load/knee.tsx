@@ -1,7 +1,7 @@
 /* A scenario that looks for the knee: what was done with so many users busy, level by level, the law that was fitted, and
  * where the knee and the capacity are. */
 import type { JSX } from "preact";
-import { count, ms, rate, visible } from "../../lib/format";
+import { MISSING, count, ms, percent, rate, visible } from "../../lib/format";
 import type { Knee } from "../../live/scenarios";
 import { doneWith, kneeWords } from "./knee-of";
 
@@ -32,6 +32,7 @@ function Picture({ of: { levels, law, knee, capacity } }: { of: Knee }): JSX.Ele
 }
 
 export function KneePanel({ of }: { of: Knee }): JSX.Element {
+  const hasGood = of.levels.some(({ good }) => typeof good === "number");
   return (
     <section class="panel" aria-labelledby="knee-head">
       <header class="panel-head"><h2 id="knee-head">Knee <span class="unit">{of.state}</span></h2></header>
@@ -41,11 +42,11 @@ export function KneePanel({ of }: { of: Knee }): JSX.Element {
           <Picture of={of} />
           <div class="table-scroll" tabIndex={0} role="region" aria-label="Levels">
             <table class="list">
-              <thead><tr>{["Level", "Offered/s", "Done/s", "Users busy", "p50, ms", "p99, ms", ""].map((head) => <th key={head} scope="col" class="number">{head}</th>)}</tr></thead>
+              <thead><tr>{["Level", "Offered/s", "Done/s", ...(hasGood ? ["Good, %"] : []), "Users busy", "p50, ms", "p99, ms", ""].map((head) => <th key={head} scope="col" class="number">{head}</th>)}</tr></thead>
               <tbody>
                 {of.levels.map((one, i) => (
                   <tr key={one.from_s}>
-                    {[count(i + 1), rate(one.offered), rate(one.done), rate(one.users), ms(one.p50), ms(one.p99), one.is_valid ? (one.is_saturated ? "saturated" : "") : "generator late"].map((text, n) => <td key={n} class="number">{text}</td>)}
+                    {[count(i + 1), rate(one.offered), rate(one.done), ...(hasGood ? [typeof one.good === "number" ? percent(one.good, 1) : MISSING] : []), rate(one.users), ms(one.p50), ms(one.p99), one.is_valid ? (one.is_saturated ? "saturated" : "") : "generator late"].map((text, n) => <td key={n} class="number">{text}</td>)}
                   </tr>
                 ))}
               </tbody>
