@@ -150,12 +150,17 @@ static void want_tag(struct master *m, const char *key)
     (*list)[n + 1] = NULL;
 }
 
+static void forget(char ***list)
+{
+    for (size_t i = 0; *list && (*list)[i]; i++)
+        free((*list)[i]);
+    free(*list);
+    *list = NULL;
+}
+
 static void forget_tags(struct master *m)
 {
-    for (size_t i = 0; m->gates.series_tags && m->gates.series_tags[i]; i++)
-        free(m->gates.series_tags[i]);
-    free(m->gates.series_tags);
-    m->gates.series_tags = NULL;
+    forget(&m->gates.series_tags);
     m->nodes.series_tags = NULL;
 }
 
@@ -174,6 +179,25 @@ static void want_tags(struct master *m, const struct threshold_list *all)
                 want_tag(m, t->tags[k].key);
     }
     m->nodes.series_tags = m->gates.series_tags;
+}
+
+/* What a good answer is, by each threshold. */
+static void want_goodputs(struct master *m, const struct threshold_list *all)
+{
+    size_t n = 0;
+    forget(&m->gates.goodputs);
+    for (size_t i = 0; i < all->count; i++) {
+        const char *what = threshold_goodput(&all->items[i]);
+        bool is_known = !what;
+        for (size_t k = 0; k < n && !is_known; k++)
+            is_known = !strcmp(m->gates.goodputs[k], what);
+        if (is_known)
+            continue;
+        m->gates.goodputs = mem_realloc(m->gates.goodputs, (n + 2) * sizeof *m->gates.goodputs);
+        m->gates.goodputs[n++] = mem_strdup(what);
+        m->gates.goodputs[n] = NULL;
+    }
+    m->nodes.goodputs = m->gates.goodputs;
 }
 
 /* Workers count iterations only if somebody asks. */
@@ -205,6 +229,7 @@ void gates_settle(struct master *m)
     m->nodes.has_k6_times = take_k6_times(m->o, &all);
     verdict_set(m->judging.verdict, &all);
     want_tags(m, &all);
+    want_goodputs(m, &all);
     m->nodes.counts_iterations = has_iterations(&all);
     warn(m, &all);
     threshold_list_fini(&all);
@@ -346,4 +371,5 @@ void gates_fini(struct master *m)
     free(m->gates.script_json);
     json_decref(m->gates.metrics);
     forget_tags(m);
+    forget(&m->gates.goodputs);
 }

@@ -203,9 +203,9 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
 {
     msgpack_packer pk = begin(out, "spawn");
     msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
-                              o->counts_iterations + o->has_k6_times + (o->seed >= 0) +
-                              (o->http2 != NULL) + o->discards_bodies + (o->journals.count > 0) +
-                              o->journals.trace.is_on);
+                              (o->goodputs != NULL) + o->counts_iterations + o->has_k6_times +
+                              (o->seed >= 0) + (o->http2 != NULL) + o->discards_bodies +
+                              (o->journals.count > 0) + o->journals.trace.is_on);
     if (o->journals.count)
         put_journals(&pk, &o->journals);
     if (o->journals.trace.is_on)
@@ -234,6 +234,8 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
         put_list(&pk, "scenarios", o->scenarios);
     if (o->series_tags)
         put_list(&pk, "series_tags", o->series_tags);
+    if (o->goodputs)
+        put_list(&pk, "goodputs", o->goodputs);
     put(&pk, "timestamp");
     msgpack_pack_double(&pk, o->timestamp);
     put(&pk, "sequence");

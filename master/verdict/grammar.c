@@ -140,7 +140,7 @@ static int read_all(struct scan *s, struct threshold *t)
         return -1;
     scan_blanks(s);
     if (scan_take_word(s, "of")) {
-        if (t->tag_count)
+        if (t->tag_count && t->scope != SCOPE_METRIC)
             return WRONG(s, "of some requests, write count of {status:%s,name:/cart}",
                          t->tags[0].value);
         scan_blanks(s);

@@ -44,6 +44,10 @@ int threshold_take_k6(struct threshold *t, const char *metric, struct k6_aggrega
                       struct threshold_error *e);
 /* k6's word for the stat of t, or NULL: it has none for it. */
 const char *threshold_aggregation(const struct threshold *t);
+/* goodput(…) is of that metric; what a worker is to count for it, or NULL: it is something else. */
+#define THRESHOLD_GOODPUT "slo_goodput"
+#define THRESHOLD_GOODPUT_TAG "slo"
+const char *threshold_goodput(const struct threshold *t);
 /* Tags "k:v,k2:v2", by k6's rules. 0, or -1 with the column within text. */
 int threshold_take_tags(struct threshold *t, const char *text, size_t len,
                         struct threshold_error *e);

@@ -25,6 +25,7 @@ static const struct stat_word {
                   {"fail_ratio", STAT_FAIL_RATIO, UNIT_RATIO, 0},
                   {"fails", STAT_FAILS, UNIT_COUNT, 0},
                   {"check_ratio", STAT_RATE, UNIT_RATIO, 0},
+                  {"goodput", STAT_RATE, UNIT_RATIO, 0},
                   {"rate", STAT_RATE, UNIT_ANY, 0},
                   {"value", STAT_VALUE, UNIT_ANY, 0},
                   {"cut", STAT_CUT, UNIT_COUNT, 0},
@@ -143,6 +144,8 @@ int scan_stat(struct scan *s, struct threshold *t)
             t->metric = mem_strdup("checks");
             t->scope = SCOPE_METRIC;
         }
+        if (strcmp(w->word, "goodput") == 0)
+            return scan_goodput(s, t);
         return w->stat == STAT_APDEX    ? read_apdex(s, t)
                : w->stat == STAT_STATUS ? read_status(s, t)
                                         : 0;
@@ -272,7 +275,7 @@ int scan_selector(struct scan *s, struct threshold *t)
     int rc = 0;
     const size_t column = COLUMN(s);
     if (*s->p == '{') {
-        t->scope = SCOPE_TAGS;
+        t->scope = t->metric ? SCOPE_METRIC : SCOPE_TAGS; /* check_ratio and goodput have one */
         return read_tags(s, t);
     }
     for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {

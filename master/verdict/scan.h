@@ -54,6 +54,7 @@ int scan_value(struct scan *s, struct threshold *t); /* the limit, by the unit o
 /* A length of time of ours: a bare number is seconds. */
 int scan_seconds(struct scan *s, double *seconds);
 int scan_stat(struct scan *s, struct threshold *t);
+int scan_goodput(struct scan *s, struct threshold *t); /* behind that word */
 int scan_selector(struct scan *s, struct threshold *t);
 int scan_actions(struct scan *s, struct threshold *t); /* to the end of the text */
 bool scan_is_action(const struct scan *s);             /* one of its words is the next one */

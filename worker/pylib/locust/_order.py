@@ -3,6 +3,7 @@
 
 import _katydid
 
+from ._goodputs import take_goodputs
 from ._http.version import take_http2
 from ._series_tags import take_series_tags
 from .user.task import watch_iterations
@@ -11,6 +12,7 @@ from .user.task import watch_iterations
 def take_order(job):
     """Before the first user of a test, and again with each order."""
     take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")))
+    take_goodputs(job.get("goodputs") or [])
     take_http2(job.get("http2"))
     _katydid.discard_bodies(bool(job.get("discard_bodies")))
     watch_iterations(is_counted=bool(job.get("iterations")))

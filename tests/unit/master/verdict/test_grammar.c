@@ -156,6 +156,10 @@ static const struct our_case our_good[] = {
     {"rate of checkout_errors{shop:7} < 0.5%", STAT_RATE, SCOPE_METRIC, OP_LESS, .005, ALL},
     {"value of basket >= 12.5", STAT_VALUE, SCOPE_METRIC, OP_MORE_EQUAL, 12.5, ALL},
     {"check_ratio > 99%", STAT_RATE, SCOPE_METRIC, OP_MORE, .99, ALL},
+    {"check_ratio of {tier:gold} > 99%", STAT_RATE, SCOPE_METRIC, OP_MORE, .99, ALL},
+    {"goodput(ttft<300ms & itl<50ms) > 95%", STAT_RATE, SCOPE_METRIC, OP_MORE, .95, ALL},
+    {"good: goodput( ttft <= 0.3s&&e2e < 5 ) of {name:sky} >= 0.9 for 30s, stop", STAT_RATE,
+     SCOPE_METRIC, OP_MORE_EQUAL, .9, MODE_FOR, 30, ACTION_STOP},
     {"apdex(500ms) > 0.9", STAT_APDEX, SCOPE_TOTAL, OP_MORE, .9, ALL},
     {"status(5xx) < 1%", STAT_STATUS, SCOPE_TOTAL, OP_LESS, .01, ALL},
     {"status(404) <= 3", STAT_COUNT, SCOPE_TAGS, OP_LESS_EQUAL, 3, ALL},
@@ -189,6 +193,32 @@ static void our_thresholds_say_what_they_say(void **state)
             fabs(t.limit.value - c->limit) > 1e-9)
             fail_msg("%s: stat %d scope %d op %d limit %g mode %d window %u action %d", c->text,
                      t.stat, t.scope, t.op, t.limit.value, t.mode, t.window_s, t.action);
+        threshold_fini(&t);
+    }
+}
+
+static void goodput_says_what_workers_are_to_count(void **state)
+{
+    static const struct {
+        const char *text, *what;
+    } cases[] = {
+        {"goodput(ttft<300ms & itl<50ms) > 95%", "ttft<300ms & itl<50ms"},
+        {"goodput( ttft <= 0.3s&&e2e < 5 ) of {name:sky} >= 0.9", "ttft<=300ms & e2e<5ms"},
+        {"goodput(tpot<12.5ms&ttfo<1m) >= 0.9", "tpot<12.5ms & ttfo<60000ms"},
+        {"rate of goodput > 95%", NULL},
+        {"rate of slo_goodput > 95%", NULL},
+        {"p95 of {slo:ttft<1ms} < 95", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct threshold t;
+        struct threshold_error e = {0};
+        assert_int_equal(threshold_parse(cases[i].text, &t, &e), 0);
+        const char *what = threshold_goodput(&t);
+        assert_int_equal(!what, !cases[i].what);
+        if (what)
+            assert_string_equal(what, cases[i].what);
+        assert_int_equal(t.tag_count, i == 1 ? 2 : i < 3 || i == 5);
         threshold_fini(&t);
     }
 }
@@ -265,6 +295,16 @@ static const struct {
     {"status(1000) < 3", "write status(5xx)", 7},
     {"status(6xx) < 3", "write status(5xx)", 7},
     {"apdex < 3", "apdex(500ms)", 6},
+    {"goodput > 95%", "write goodput(ttft<300ms", 8},
+    {"goodput() > 95%", "'' is no time of an answer: there are ttft", 9},
+    {"goodput(tfft<3) > 95%", "did you mean ttft?", 9},
+    {"goodput(ttft>3) > 95%", "write what it takes at most", 13},
+    {"goodput(ttft<x) > 95%", "no time", 14},
+    {"goodput(ttft<3, itl<5) > 1%", "conditions are joined by &", 15},
+    {"goodput(ttft<3 & ttft<5) > 1%", "ttft stands there twice", 18},
+    {"goodput(ttft<3 > 95%", "'(' has no ')'", 16},
+    {"goodput(ttft<3) of '/x' > 95%", "needs a metric", 1},
+    {"goodput(ttft<3) > 95ms", "cannot be compared", 19},
     {"http_req_duration: p(95)<30x", "'30x' is no number", 26},
     {"p95 < 5 %", "cannot be compared with 5 %", 7},
     {"p95 < 300ms stop", "a comma is missing in front of 'stop'", 13},
@@ -524,6 +564,7 @@ int main(void)
         cmocka_unit_test(k6_thresholds_are_taken_as_they_stand),
         cmocka_unit_test(what_k6_refuses_is_refused_with_its_column),
         cmocka_unit_test(our_thresholds_say_what_they_say),
+        cmocka_unit_test(goodput_says_what_workers_are_to_count),
         cmocka_unit_test(what_follows_a_comma_is_kept),
         cmocka_unit_test(what_is_no_threshold_is_told_with_its_column),
         cmocka_unit_test(tables_lists_and_k6_dictionaries_are_one_list),
