@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Any bytes as a stream of events: cut into pieces they say the same as in one, and nothing that is
- * kept is longer than the limit. The first byte is the length of pieces, the second the limit. */
+/* Any bytes as a stream of events, and as one of lines: cut into pieces they say the same as in
+ * one, and nothing that is kept is longer than the limit. The first byte is the length of pieces,
+ * the second the limit. */
 #include "worker/proto/event_stream.h"
 
 #include <stdlib.h>
@@ -46,18 +47,30 @@ static enum event_step hear_piece(struct event_stream *s, struct sbuf *heard, co
     return step;
 }
 
-static enum event_step hear(struct sbuf *heard, size_t most, const char *bytes, size_t len,
-                            size_t piece)
+static enum event_step hear(struct sbuf *heard, struct event_stream s, const char *bytes,
+                            size_t len, size_t piece)
 {
-    struct event_stream s = {.most = most};
     enum event_step step = EVENT_MORE;
     sbuf_adds(heard, "");
     for (size_t n; len && step != EVENT_TOO_LONG; bytes += n, len -= n) {
         n = len < piece ? len : piece;
         step = hear_piece(&s, heard, bytes, n);
     }
+    if (step != EVENT_TOO_LONG && event_stream_end(&s))
+        tell(heard, &s);
     event_stream_fini(&s);
     return step;
+}
+
+static void compare(struct event_stream s, const char *bytes, size_t len, size_t piece)
+{
+    struct sbuf whole = {0}, split = {0};
+    const enum event_step a = hear(&whole, s, bytes, len, SIZE_MAX);
+    const enum event_step b = hear(&split, s, bytes, len, piece);
+    must((a == EVENT_TOO_LONG) == (b == EVENT_TOO_LONG));
+    must(whole.len == split.len && memcmp(whole.data, split.data, whole.len) == 0);
+    sbuf_fini(&whole);
+    sbuf_fini(&split);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -66,12 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const char *bytes = (const char *)data + 2;
     const size_t most = data[1] < 128 ? data[1] : SIZE_MAX / 2;
-    struct sbuf whole = {0}, split = {0};
-    const enum event_step a = hear(&whole, most, bytes, size - 2, SIZE_MAX);
-    const enum event_step b = hear(&split, most, bytes, size - 2, 1u + data[0]);
-    must((a == EVENT_TOO_LONG) == (b == EVENT_TOO_LONG));
-    must(whole.len == split.len && memcmp(whole.data, split.data, whole.len) == 0);
-    sbuf_fini(&whole);
-    sbuf_fini(&split);
+    for (int is_lines = 0; is_lines < 2; is_lines++)
+        compare((struct event_stream){.most = most, .is_lines = is_lines}, bytes, size - 2,
+                1u + data[0]);
     return 0;
 }

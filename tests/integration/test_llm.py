@@ -26,6 +26,10 @@ user = Chatter(environment)
 environment.events.request.add_listener(lambda **about: told.append(about))
 told = []
 SAY = [{"role": "user", "content": "Why is the sky blue?"}]
+OLLAMA = {
+    "ollama_chat": lambda **more: user.llm.ollama_chat(SAY, options={"num_predict": 10}, **more),
+    "ollama_generate": lambda **more: user.llm.ollama_generate("Why?", options={"num_predict": 10}, **more),
+}
 WAYS = {
     "chat": lambda **more: user.llm.chat(SAY, max_tokens=10, **more),
     "complete": lambda **more: user.llm.complete("Why?", max_tokens=10, **more),
@@ -107,6 +111,56 @@ def test_who_says_no_tokens_is_estimated(run):
     """)
 
 
+def test_tokens_by_a_counter_of_the_user(run):
+    run("""
+        class Tokenizer:
+            def encode(self, text, add_special_tokens=True):
+                return [0] * add_special_tokens + text.split()
+
+        def count(text):
+            return len(text) / 4
+
+        from locust.exception import StopTest
+        parts = [{"role": "user", "content": [{"type": "text", "text": "one two"}, {"type": "image_url", "image_url": {}}]}, *SAY]
+        for counter, out, read in (Tokenizer(), 10, 7), (count, 35 / 4, 27 / 4), (lambda text: text.split(), 10, 7):
+            Counting = type("Counting", (Chatter,), {"token_counter": counter})
+            counting = Counting(environment)
+            a = counting.llm.chat(SAY, max_tokens=10, model="silent", name="silent")
+            assert (a.tokens_out, a.tokens_by, a.is_estimated) == (out, "counter", False), (counter, a.tokens_out, a.tokens_by)
+            assert abs(a.itl * (out - 1) - sum(a.gaps)) < 1e-9 and abs(a.tpot * out - a.e2e) < 1e-9
+            a = counting.llm.chat(parts, max_tokens=10, model="silent", name="silent")
+            assert a.tokens_in == read, (counter, a.tokens_in)
+            a = counting.llm.chat(SAY, max_tokens=10, model="plain", name="plain", stream=False)
+            assert (a.tokens_in, a.tokens_out, a.tokens_by) == (11, out, "counter"), "it knows better what it was asked"
+            a = counting.llm.chat(SAY, model="breaks", name="breaks")
+            assert a.tokens_by != "counter", "of complete answers only"
+        try:
+            type("Wrong", (Chatter,), {"token_counter": 7})(environment)
+        except StopTest as end:
+            assert "token_counter: 7 is neither a function" in str(end)
+        else:
+            raise AssertionError("7 counts nothing")
+        for name, ask in WAYS.items():
+            assert ask(model="plain", name=name).tokens_by == "usage", name
+    """)
+
+
+def test_a_counter_that_fails_costs_its_task_and_no_request(run):
+    run("""
+        class Counting(Chatter):
+            def token_counter(self, text):
+                raise RuntimeError("no vocabulary")
+
+        try:
+            Counting(environment).llm.chat(SAY, max_tokens=10, model="plain", name="plain")
+        except RuntimeError as error:
+            assert str(error) == "no vocabulary"
+        else:
+            raise AssertionError
+        assert [about["exception"] for about in told] == [None]
+    """)
+
+
 def test_errors_in_place_of_an_answer_and_within_it(run):
     run("""
         from locust.exception import CatchResponseError
@@ -136,6 +190,42 @@ def test_answers_of_another_form_are_failures_and_counted(run):
             a = WAYS[name](model="words", name="words")
             assert a.ok and a.tokens_out == 10 and a.tokens_in == 11, (a.error, a.tokens_out)
         assert len(told) == 2 * 5
+    """)
+
+
+def test_ollama_streams_lines(run, url):
+    run("""
+        for name, ask in OLLAMA.items():
+            for model in "plain", "bare":  # whose last line has no end
+                a = ask(model=model, name=name)
+                assert a.ok and a.text == "to ken " * 5 and (a.tokens_in, a.tokens_out, a.is_estimated) == (11, 10, False), (name, a.error, a.text)
+                assert a.finish_reason == "stop" and a.ttft >= 0.05 and len(a.gaps) == 4 and abs(sum(a.gaps) - a.itl * 9) < 1e-9 and a.e2e >= a.ttft
+                assert told[-1]["request_type"] == "LLM" and told[-1]["response_time"] == a.e2e * 1000 and told[-1]["exception"] is None
+            whole = ask(model="plain", stream=False)
+            assert (whole.ok, whole.text, whole.tokens_out, whole.ttft) == (True, a.text, 10, None), whole.error
+            a = ask(model="thinks")
+            assert a.reasoning == "to ken " and a.text == "to ken " * 4 and a.ttfo > a.ttft
+            a = ask(model="silent")
+            assert a.ok and a.is_estimated and a.tokens_out == 5
+        assert len(told) == 2 * 5
+    """)
+    asked = [a for a in get_json(url + "/seen")["asked"] if a["path"].startswith("/api/")]
+    assert {(a["path"], a["stream"]) for a in asked} == {(path, stream) for path in ("/api/chat", "/api/generate") for stream in (True, False)}
+
+
+def test_what_goes_wrong_with_lines(run):
+    run("""
+        user.max_answer = 200_000
+        wrong = {"unknown": "no model of that name", "breaks": "too much to do", "stops": "the stream ended before the answer was finished",
+                 "number": "an event of another form", "list": "an event of another form", "deep": "an event that is no JSON",
+                 "endless": "an answer of more than 200000 bytes"}
+        for name, ask in OLLAMA.items():
+            for model, text in wrong.items():
+                a = ask(model=model, name=model)
+                assert str(a.error) == text and told[-1]["name"] == model and told[-1]["exception"] is not None, (name, model, a.error)
+            assert ask(model="words").ok
+        a = user.llm.ollama_chat(SAY, model="plain", path="/v1/chat/completions", name="events")
+        assert str(a.error) == "text/event-stream instead of application/x-ndjson" and told[-1]["exception"] is not None, a.error
     """)
 
 
@@ -200,6 +290,19 @@ def test_a_run_has_rows_metrics_and_thresholds(url, tmp_path):
     for name in "ttft", "itl", "chunk_gap", "tpot", "tokens_in", "tokens_out", "tokens_per_s", "goodput", "tokens":
         assert f"{name}{{model:plain,name:sky}}" in run.stderr, run.describe()
     assert "ttft{model:breaks" not in run.stderr, "of complete answers only"
+
+
+def test_thresholds_say_themselves_what_is_good(url, tmp_path):
+    """Nothing of it is in the locustfile, and several ask for different things."""
+    with locustfile(USERS.replace('slo = {"ttft": 60, "itl": 60}', "")) as file:
+        run = run_katydid("-f", file, "-H", url, "--headless", "-u", 4, "-r", 4, "-t", 4, "--exit-code-on-error", 0, "--processes", 2,
+                          "--threshold", "goodput(ttft<60s & itl <= 60) of {name:sky} > 99%",
+                          "--threshold", "goodput(ttft<60s & itl<=60ms) of {name:breaks} == 0",
+                          "--threshold", "early: goodput(ttft<1ms) < 1%", "--threshold", "goodput(e2e<1ms) > 5%")
+    said = [line for line in run.stderr.splitlines() if line.startswith("THRESHOLD")]
+    assert [line.split()[1] for line in said] == ["pass", "pass", "pass", "fail"], run.describe()
+    assert run.code == 99 and "goodput(e2e<1ms) > 5%: 0 %" in run.stderr, run.describe()
+    assert "rate of goodput" not in run.stderr and "slo_goodput{model:plain,name:sky,slo:ttft<60000ms & itl<=60ms}" in run.stderr, run.describe()
 
 
 ENDS = """

@@ -66,6 +66,11 @@ def test_language_models(streams, tmp_path):
     assert of("sky")["Type"] == "LLM" and int(of("sky")["Request Count"]) >= 10 and int(of("Aggregated")["Failure Count"]) == 0
 
 
+def test_ollama(streams, tmp_path):
+    of = run_example("llm_ollama", tmp_path, "-H", streams)
+    assert 0 < int(of("second turn")["Request Count"]) <= int(of("first turn")["Request Count"]) and int(of("Aggregated")["Failure Count"]) == 0
+
+
 def test_coroutines(streams, tmp_path):
     of = run_example("async_calls", tmp_path, "-H", streams)
     assert int(of("hello")["Request Count"]) > 10 and int(of("by hand")["Request Count"]) > 10 and int(of("Aggregated")["Failure Count"]) == 0

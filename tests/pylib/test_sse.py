@@ -3,7 +3,7 @@
 cut in two at every byte, and byte by byte."""
 
 import pytest
-from katydid._sse_pure import Parser
+from katydid._sse_pure import Lines, Parser
 
 STREAMS = [
     (b"data: a\n\n", [("message", "a", "", None)]),
@@ -30,9 +30,20 @@ STREAMS = [
 ]
 
 
-def told(parts):
-    parser = Parser(4096)
-    return [event for part in parts for event in parser.feed(part)]
+LINES = [
+    (b'{"a":1}\n{"a":2}\n', ['{"a":1}', '{"a":2}']),
+    (b'{"a":1}\r\n\r\n \t\n{"a":2} \r\n', ['{"a":1}', '{"a":2}']),
+    (b'{"a":1}\n{"a":2}', ['{"a":1}', '{"a":2}']),
+    (b'{\r"a":1}\n', ['{\r"a":1}']),
+    (b": no comment\ndata: 1\n", [": no comment", "data: 1"]),
+    (b"\xef\xbb\xbf1\n2\n", ["1", "2"]),
+    (b"\n\r\n  \n", []),
+]
+
+
+def told(parts, kind=Parser):
+    parser = kind(4096)
+    return [event for part in parts for event in parser.feed(part)] + list(parser.end())
 
 
 @pytest.mark.parametrize(("stream", "wanted"), STREAMS)
@@ -41,6 +52,23 @@ def test_streams(stream, wanted):
         assert told([stream[:at], stream[at:]]) == wanted, at
     for size in 1, 2, 3:
         assert told(stream[at : at + size] for at in range(0, len(stream), size)) == wanted, size
+
+
+@pytest.mark.parametrize(("stream", "wanted"), LINES)
+def test_lines(stream, wanted):
+    wanted = [("message", text, "", None) for text in wanted]
+    for at in range(len(stream) + 1):
+        assert told([stream[:at], stream[at:]], Lines) == wanted, at
+    for size in 1, 2, 3:
+        assert told((stream[at : at + size] for at in range(0, len(stream), size)), Lines) == wanted, size
+
+
+def test_a_line_is_bounded():
+    parser = Lines(100)
+    assert len(list(parser.feed((b"x" * 100 + b"\n") * 3))) == 3
+    for more in b"x" * 101, b"x" * 101 + b"\n":
+        with pytest.raises(ValueError, match="an event of more than 100 bytes"):
+            list(Lines(100).feed(more))
 
 
 def test_an_event_is_bounded_and_a_comment_is_not():

@@ -177,6 +177,7 @@ SERVERS = {
     "protocols/graphql_prices": prices,
     "protocols/sse_ticker": streams,
     "protocols/llm_chat": streams,
+    "protocols/llm_ollama": streams,
     "protocols/http2": http2,
     "protocols/grpc_greeter": one_of("grpc_greeter"),
     "protocols/grpc_calls": one_of("grpc_calls"),

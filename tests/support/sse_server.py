@@ -17,6 +17,7 @@ a TCP port, and with --unix PATH a Unix socket too.
     /prices                    {"price": …}, 20 ms apart
     POST /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages: max_tokens tokens, two of them in each piece, the first
                                after 60 ms, 20 ms apart. What else happens says the model: see MODELS
+    POST /api/chat, /api/generate: the same as lines of JSON, of options.num_predict tokens; the model "bare" sends its last one without its end
     /seen                      {"open": streams now, "ids": the Last-Event-ID of all requests}
 """
 
@@ -140,7 +141,8 @@ TOKENS_IN, CACHED = 11, 4
 
 
 def tokens_out(asked):
-    return 0 if asked["model"] == "mute" else asked.get("max_tokens") or asked.get("max_output_tokens") or 6
+    given = asked.get("max_tokens") or asked.get("max_output_tokens") or (asked.get("options") or {}).get("num_predict")
+    return 0 if asked["model"] == "mute" else given or 6
 
 
 def pieces(asked, path):
@@ -200,6 +202,58 @@ def pieces(asked, path):
 
 
 DONE = "[DONE]"
+OLLAMA_ODD = {"number": {"message": 5, "response": 5}, "list": {"message": {"content": ["a"]}, "response": ["a"]}, "deep": ODD["deep"],
+              "words": {"prompt_eval_count": "eleven", "eval_count": None}}
+
+
+def ollama_piece(path, text, kind="content"):
+    if path == "/api/chat":
+        return {"model": "m", "message": {"role": "assistant", "content": "", kind: text}, "done": False}
+    return {"model": "m", "response": "", {"content": "response"}.get(kind, kind): text, "done": False}
+
+
+def ollama_end(path, asked):
+    used = {} if asked["model"] == "silent" else {"prompt_eval_count": TOKENS_IN, "eval_count": tokens_out(asked)}
+    return {**ollama_piece(path, ""), "done": True, "done_reason": "stop", "total_duration": 5_000_000, **used}
+
+
+def ollama_pieces(asked, path):
+    """None: a pause."""
+    model = asked["model"]
+    for i in range(tokens_out(asked) // 2):
+        yield None
+        yield ollama_piece(path, "to ken ", "thinking" if model == "thinks" and i == 0 else "content")
+        if model == "breaks" and i == 1:
+            yield {"error": "too much to do"}
+            return
+        if model in OLLAMA_ODD and i == 1:
+            yield OLLAMA_ODD[model]
+        while model == "endless":
+            yield ollama_piece(path, "to ken " * 100)
+    if model != "stops":
+        yield ollama_end(path, asked)
+
+
+async def ask_ollama(writer, path, asked):
+    seen["asked"].append({"path": path, **asked})
+    if asked["model"] == "unknown":
+        await say(writer, answer("404 Not Found", "application/json", '{"error": "no model of that name"}'))
+        return
+    if not asked.get("stream", True):
+        text = {**ollama_end(path, asked), **ollama_piece(path, "to ken " * (tokens_out(asked) // 2)), "done": True}
+        await say(writer, answer("200 OK", "application/json; charset=utf-8", json.dumps(text)))
+        return
+    await say(writer, b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
+    pause_s = 0.06
+    for data in ollama_pieces(asked, path):
+        if data is None:
+            await asyncio.sleep(pause_s)
+            pause_s = 0.02
+            continue
+        text = "[" * 100_000 if data is ODD["deep"] else json.dumps(data)
+        is_bare = asked["model"] == "bare" and data.get("done")
+        await say(writer, chunk(text.encode() + (b"" if is_bare else b"\n")))
+    await say(writer, b"0\r\n\r\n")
 
 
 def whole(asked, path):
@@ -245,8 +299,9 @@ async def one(reader, writer):
     if url.path == "/seen":
         await say(writer, answer("200 OK", "application/json", json.dumps(seen)))
         return True
-    if line.startswith("POST /v1/"):
-        await ask_model(writer, url.path, json.loads(await reader.readexactly(int(headers["content-length"]))))
+    if line.startswith(("POST /v1/", "POST /api/")):
+        ask = ask_ollama if url.path.startswith("/api/") else ask_model
+        await ask(writer, url.path, json.loads(await reader.readexactly(int(headers["content-length"]))))
         return True
     if url.path not in STREAMS:
         await say(writer, ANSWERS.get(url.path, ANSWERS["/404"]))

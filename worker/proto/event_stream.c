@@ -15,7 +15,7 @@ void event_stream_fini(struct event_stream *s)
     sbuf_fini(&s->id);
     sbuf_fini(&s->line);
     sbuf_fini(&s->next_id);
-    *s = (struct event_stream){.most = s->most};
+    *s = (struct event_stream){.most = s->most, .is_lines = s->is_lines};
 }
 
 void event_stream_restart(struct event_stream *s)
@@ -120,10 +120,36 @@ static bool is_too_long(const struct event_stream *s, size_t more)
     return more > s->most || kept > s->most - more;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* A line that is an event by itself, unless it is blank. */
+static bool take_whole(struct event_stream *s, const char *line, size_t len)
+{
+    while (len && is_blank(line[len - 1]))
+        len--;
+    sbuf_add(&s->data, line, len);
+    s->has_data = s->is_told = len > 0;
+    return s->is_told;
+}
+
+static bool end_line(struct event_stream *s, const char *line, size_t len)
+{
+    if (s->is_lines)
+        return take_whole(s, line, len);
+    if (!len)
+        return end_block(s);
+    const struct field f = split(line, len);
+    take_field(s, &f);
+    return false;
+}
+
 /* The bytes of a line, up to its end (len) or that of the piece. */
 static enum event_step take_line(struct event_stream *s, const char *bytes, size_t len, bool is_end)
 {
-    if (s->line.len == 0 && len && *bytes == ':')
+    if (!s->is_lines && s->line.len == 0 && len && *bytes == ':')
         s->is_skipped = true;
     if (s->is_skipped) {
         s->is_skipped = !is_end;
@@ -136,22 +162,19 @@ static enum event_step take_line(struct event_stream *s, const char *bytes, size
         sbuf_add(&s->line, bytes, len);
     if (!is_end)
         return EVENT_MORE;
-    const char *line = is_split ? s->line.data : bytes;
-    const size_t line_len = is_split ? s->line.len : len;
-    bool is_event = false;
-    if (line_len) {
-        const struct field f = split(line, line_len);
-        take_field(s, &f);
-    } else {
-        is_event = end_block(s);
-    }
+    const bool is_event =
+        end_line(s, is_split ? s->line.data : bytes, is_split ? s->line.len : len);
     sbuf_clear(&s->line);
     return is_event ? EVENT_THERE : EVENT_MORE;
 }
 
-static size_t end_of_line(const char *bytes, size_t len)
+static size_t end_of_line(const struct event_stream *s, const char *bytes, size_t len)
 {
     size_t at = 0;
+    if (s->is_lines) {
+        const char *end = memchr(bytes, '\n', len);
+        return end ? (size_t)(end - bytes) : len;
+    }
     while (at < len && bytes[at] != '\n' && bytes[at] != '\r')
         at++;
     return at;
@@ -187,7 +210,7 @@ enum event_step event_stream_feed(struct event_stream *s, const char *bytes, siz
         if (s->was_cr && bytes[at] == '\n')
             at++;
         s->was_cr = false;
-        const size_t n = end_of_line(bytes + at, len - at);
+        const size_t n = end_of_line(s, bytes + at, len - at);
         const bool is_end = at + n < len;
         step = n || is_end ? take_line(s, bytes + at, n, is_end) : EVENT_MORE;
         s->was_cr = is_end && bytes[at + n] == '\r';
@@ -195,4 +218,13 @@ enum event_step event_stream_feed(struct event_stream *s, const char *bytes, siz
     }
     *used = at;
     return step;
+}
+
+bool event_stream_end(struct event_stream *s)
+{
+    if (s->is_told)
+        forget_told(s);
+    const bool is_there = s->is_lines && s->line.len && take_whole(s, s->line.data, s->line.len);
+    sbuf_clear(&s->line);
+    return is_there;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* _katydid.EventReader: server-sent events out of a streamed response, while its greenlet parks.
+/* _katydid.EventReader: server-sent events, or lines of JSON, out of a streamed response, while its
+ * greenlet parks.
  *
  * Python sees whole events only. Each has the time at which the kernel received the bytes that end
  * it, so gaps between events are those of the network, however late the greenlet comes round to
@@ -68,6 +69,7 @@ struct reader {
     PyObject *error, *message;  /* the text "message" */
     struct series *gaps, *told; /* NULL: nobody counts them */
     uint64_t last_ns;           /* the event before; 0: there was none */
+    uint64_t bytes_ns;          /* arrival of the last bytes */
     unsigned long long count;
     enum state state;
     bool is_late; /* the time that limit() gave is over */
@@ -130,6 +132,7 @@ static int take(struct reader *self, uint64_t *arrived_ns)
     long len;
     while ((len = fetch_peek(self->r->fetch, &bytes, arrived_ns)) > 0) {
         const enum event_step step = event_stream_feed(&self->stream, bytes, (size_t)len, &used);
+        self->bytes_ns = *arrived_ns;
         if (step == EVENT_TOO_LONG) {
             fail(self, PyUnicode_FromFormat("an event of more than %zu bytes", self->stream.most));
             return -1;
@@ -138,9 +141,12 @@ static int take(struct reader *self, uint64_t *arrived_ns)
         if (step == EVENT_THERE)
             return 1;
     }
-    if (len == 0)
+    if (len == 0) {
         self->state = IS_ENDED;
-    else if (len == -2)
+        *arrived_ns = self->bytes_ns;
+        return event_stream_end(&self->stream) ? 1 : -1;
+    }
+    if (len == -2)
         fail(self, exchange_error(self->r));
     return len == -1 ? 0 : -1;
 }
@@ -214,19 +220,20 @@ static int take_metrics(struct reader *self, PyObject *gaps, PyObject *told, PyO
     return 0;
 }
 
-/* EventReader(response, event_class, most, gaps, told, tags, last_id): of a stamped stream whose
- * head is there. gaps, told: metrics or None. */
+/* EventReader(response, event_class, most, gaps, told, tags, last_id, lines): of a stamped stream
+ * whose head is there. gaps, told: metrics or None. lines: each is an event. */
 static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"response", "event_class", "most",    "gaps",
-                                        "told",     "tags",        "last_id", NULL};
+    static const char *const names[] = {"response", "event_class", "most",  "gaps", "told",
+                                        "tags",     "last_id",     "lines", NULL};
     PyObject *r = NULL, *event_class = NULL;
     PyObject *gaps = Py_None, *told = Py_None, *tags = Py_None;
     unsigned long most = MOST_DEFAULT;
     const char *last_id = "";
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!|kOOOs", py_names(names), response_type, &r,
-                                     &PyType_Type, &event_class, &most, &gaps, &told, &tags,
-                                     &last_id))
+    int is_lines = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!|kOOOsp", py_names(names), response_type,
+                                     &r, &PyType_Type, &event_class, &most, &gaps, &told, &tags,
+                                     &last_id, &is_lines))
         return NULL;
     if (!((struct response *)r)->is_stream || !((struct response *)r)->got)
         return PyErr_Format(PyExc_ValueError, "events are read from a streamed response");
@@ -239,6 +246,7 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->r = (struct response *)Py_NewRef(r);
     self->event_class = (PyTypeObject *)Py_NewRef(event_class);
     self->stream.most = most;
+    self->stream.is_lines = is_lines;
     sbuf_adds(&self->stream.id, last_id);
     event_stream_restart(&self->stream);
     self->message = PyUnicode_InternFromString("message");
@@ -324,7 +332,7 @@ static PyMethodDef reader_methods[] = {
 static PyTypeObject reader_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.EventReader",
     .tp_doc = "EventReader(response, event_class, most=1 MiB, gaps=None, told=None, tags=None, "
-              "last_id='')",
+              "last_id='', lines=False)",
     .tp_basicsize = sizeof(struct reader),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_new = reader_new,

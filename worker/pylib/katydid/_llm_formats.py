@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""How language models are asked over HTTP, and what their streams of events say: OpenAI's three interfaces and Anthropic's.
+"""How language models are asked over HTTP, and what their streams say: OpenAI's three interfaces, Anthropic's, and Ollama's two.
 
 A format has the path, makes headers and body, and reads an answer: read(event or None for a whole answer, data, answer)
-adds what it says to the answer."""
+adds what it says to the answer. is_lines: it streams lines of JSON in place of events."""
+
+import json
 
 TEXT, REASONING, TOOL = "text", "reasoning", "tool"
 
@@ -28,6 +30,7 @@ def _numbers(*values):
 
 class _Format:
     extra = {}
+    is_lines = False
 
     def headers(self, key):
         return {"Authorization": f"Bearer {key}"} if key else {}
@@ -134,3 +137,38 @@ class Messages(_Format):
         usage = usage or {}
         parts = [usage.get(name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
         answer.count(_numbers(*parts) or None, usage.get("output_tokens"), parts[1])
+
+
+class _Ollama(_Format):
+    is_lines = True
+
+    def body(self, fields, is_stream):
+        return {**fields, "stream": is_stream}  # where nothing is said it streams
+
+    def read(self, event, data, answer):
+        self._take_piece(data, answer)
+        if data.get("done"):
+            answer.count(data.get("prompt_eval_count"), data.get("eval_count"), None)
+            answer.finish(data.get("done_reason") or "stop")
+            answer.is_over = True
+
+
+class OllamaChat(_Ollama):
+    path = "/api/chat"
+
+    @staticmethod
+    def _take_piece(data, answer):
+        message = data.get("message") or {}
+        answer.add(REASONING, message.get("thinking"))
+        answer.add(TEXT, message.get("content"))
+        for call in message.get("tool_calls") or ():
+            answer.add(TOOL, json.dumps((call.get("function") or {}).get("arguments") or {}))
+
+
+class OllamaGenerate(_Ollama):
+    path = "/api/generate"
+
+    @staticmethod
+    def _take_piece(data, answer):
+        answer.add(REASONING, data.get("thinking"))
+        answer.add(TEXT, data.get("response"))

@@ -23,7 +23,7 @@ from .metrics import Counter, Trend
 
 OPEN, FIRST, CLOSE = "SSE open", "SSE first", "SSE close"
 TYPE = "text/event-stream"
-_HEADERS = {"Accept": TYPE, "Cache-Control": "no-store", "Accept-Encoding": "identity"}
+_HEADERS = {"Cache-Control": "no-store", "Accept-Encoding": "identity"}
 _RETRY_MS = 3000  # before a stream is opened again, unless it says something else
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ENDED = "the server ended the stream"
@@ -44,6 +44,8 @@ class EventStream:
     """Events of one URL. `response` is the answer, `error` what was wrong (None: nothing)."""
 
     kinds = OPEN, FIRST, CLOSE
+    types = (TYPE,)
+    is_lines = False  # each line is an event
     _is_counting = True  # of events, in the metrics above
     _is_held = False  # what is well is not reported yet when it is opened
 
@@ -51,7 +53,7 @@ class EventStream:
         """reconnect: open it again when it ends, from the event after the last. ends: that the server ends it is what is
         expected. Other keywords are those of a request."""
         self._client, self._url, self._name, self._method = client, url, name, method
-        self._headers, self._options = {**_HEADERS, **(headers or {})}, options
+        self._headers, self._options = {"Accept": self.types[0], **_HEADERS, **(headers or {})}, options
         self._reconnects, self._ends, self._most = reconnect, ends, max_event
         self._reader, self._retry_ms = None, _RETRY_MS
         self._has_begun = self._is_over = False
@@ -125,7 +127,7 @@ class EventStream:
             self.error = problem
         elif self._is_stream():
             metrics = _metrics()[:2] if self._is_counting else (None, None)
-            self._reader = Streams.read_events(self.response, self._most, *metrics, {"name": self.label}, self._last_id or "")
+            self._reader = Streams.read_events(self.response, self._most, *metrics, {"name": self.label}, self._last_id or "", self.is_lines)
         else:
             self.error = self._failure()
 
@@ -145,16 +147,15 @@ class EventStream:
         if Streams.is_failed(response) or response.status_code == 204 or response.status_code >= 400:
             return None
         kind = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
-        if response.status_code == 200 and kind == TYPE:
+        if response.status_code == 200 and kind in self.types:
             return None
         Streams.read_body(response)
         return self._why_none(response, kind)
 
-    @staticmethod
-    def _why_none(response, kind):
+    def _why_none(self, response, kind):
         if response.status_code != 200:
             return StreamError(f"status {response.status_code} instead of a stream of events")
-        return StreamError(f"{kind or 'an answer without a type'} instead of {TYPE}")
+        return StreamError(f"{kind or 'an answer without a type'} instead of {self.types[0]}")
 
     def _begin(self, event):
         self._has_begun = True

@@ -53,8 +53,8 @@ class Streams:
         response._release()
 
     @staticmethod
-    def read_events(response, most, gaps, told, tags, last_id):
-        return _katydid.EventReader(response, Event, most=most, gaps=gaps, told=told, tags=tags, last_id=last_id)
+    def read_events(response, most, gaps, told, tags, last_id, lines):
+        return _katydid.EventReader(response, Event, most=most, gaps=gaps, told=told, tags=tags, last_id=last_id, lines=lines)
 
     @staticmethod
     def is_failed(response):

@@ -42,6 +42,11 @@ class Parser:
         if len(self._buffer) + self._size > self._most:
             raise ValueError(f"an event of more than {self._most} bytes")
 
+    @staticmethod
+    def end():
+        """There will be no more: what is not whole is no event."""
+        return ()
+
     def _line(self):
         if self._was_cr and self._buffer:
             self._buffer, self._was_cr = self._buffer.removeprefix(b"\n"), False
@@ -78,10 +83,40 @@ class Parser:
         return told
 
 
+class Lines:
+    """The same of lines, of which each that is not blank is the data of an event; the last one may end with the stream."""
+
+    retry = None
+
+    def __init__(self, most, last_id=""):
+        self._most, self._last_id, self._buffer, self._has_begun = most, last_id, b"", False
+
+    def feed(self, part):
+        *lines, self._buffer = (self._buffer + part).split(b"\n")
+        for line in lines:
+            yield from self._take(line)
+        if len(self._buffer) > self._most:
+            self._refuse()
+
+    def end(self):
+        line, self._buffer = self._buffer, b""
+        return self._take(line)
+
+    def _take(self, line):
+        line, self._has_begun = line if self._has_begun else line.removeprefix(_BOM), True
+        if len(line) > self._most:
+            self._refuse()
+        if line := line.rstrip(b" \t\r"):
+            yield "message", line.decode("utf-8", "replace"), self._last_id, None
+
+    def _refuse(self):
+        raise ValueError(f"an event of more than {self._most} bytes")
+
+
 class Reader:
-    def __init__(self, response, most, gaps, told, tags, last_id):
+    def __init__(self, response, most, gaps, told, tags, last_id, lines):
         self._response, self._gaps, self._told, self._tags = response, gaps, told, tags
-        self._parser = Parser(most, last_id)
+        self._parser = (Lines if lines else Parser)(most, last_id)
         self._start = response.katydid_start
         self._parts = _parts(response)
         self._waiting, self._until, self._last = [], None, None
@@ -115,7 +150,7 @@ class Reader:
                 part = next(self._parts, b"")
             if part is None:
                 return False
-            self._keep(part)
+            self._keep(self._parser.feed(part) if part else self._parser.end())
         except Exception as error:
             self.state, self.error = "failed", error
             return False
@@ -123,9 +158,9 @@ class Reader:
             self.state = "ended"
         return bool(part)
 
-    def _keep(self, part):
+    def _keep(self, events):
         now = time.perf_counter()
-        for fields in self._parser.feed(part):
+        for fields in events:
             self._waiting.append(Event(*fields, now - self._start))
             self._told and self._told.add(1, tags=self._tags)
             if self._gaps and self._last is not None:
@@ -175,8 +210,8 @@ class Streams:
             pass
 
     @staticmethod
-    def read_events(response, most, gaps, told, tags, last_id):
-        return Reader(response, most, gaps, told, tags, last_id)
+    def read_events(response, most, gaps, told, tags, last_id, lines):
+        return Reader(response, most, gaps, told, tags, last_id, lines)
 
     @staticmethod
     def is_failed(response):

@@ -17,10 +17,14 @@ import functools
 import json
 import os
 import random
+import re
 
+from locust import exception
 from locust.user.users import HttpUser
 
-from ._llm_formats import REASONING, Chat, Completions, Messages, ModelError, Responses, error_of
+from ._backend import goodputs
+from ._llm_formats import REASONING, Chat, Completions, Messages, ModelError, OllamaChat, OllamaGenerate, Responses, error_of
+from ._llm_tokens import counter_of, texts_of
 from ._sse import EventStream, StreamError
 from .metrics import Counter, Rate, Trend
 
@@ -30,6 +34,7 @@ KIND = "LLM"
 DONE = "[DONE]"
 _REST_S = 1.0  # that a service may take to end a stream after it said that it is over
 _EVENT_COSTS = 64  # bytes, beside its data: events without any cost memory too
+_ASKS = "system", "instructions", "prompt", "input", "messages"
 _UNFINISHED = "the stream ended before the answer was finished"
 
 
@@ -42,6 +47,7 @@ class Answer:
         self.error = self.finish_reason = self.response = None
         self.tokens_in = self.tokens_out = self.tokens_cached = None
         self.is_estimated = False  # tokens_out is the number of pieces
+        self.tokens_by = None  # who said tokens_out: "usage" of the service, the user's "counter", "pieces"
         self.ttft = self.ttfo = self.itl = self.tpot = self.e2e = None
         self.gaps = []  # between pieces
         self.is_whole = self.is_over = False  # it came in one piece; a stream said that it has ended
@@ -102,25 +108,47 @@ class Answer:
             self.gaps.append(self._now - self._last)
         self._last = self._now
 
-    def close(self):
-        """No more will come: what follows from it all."""
-        if self.tokens_out is None and self._pieces:
-            self.tokens_out, self.is_estimated = self._pieces, True
+    def close(self, asked, counter):
+        """No more will come: what follows from it all. counter(text): the user's own, or None."""
+        self._take_tokens(asked, counter)
         tokens = self.tokens_out or 0
         if tokens and self.e2e is not None:
             self.tpot = self.e2e / tokens
         if tokens > 1 and self.ttft is not None and self._last > self.ttft:
             self.itl = (self._last - self.ttft) / (tokens - 1)
 
+    def _take_tokens(self, asked, counter):
+        if counter is not None and self.ok:
+            self.tokens_out = sum(counter("".join(said)) for said in self._said.values() if said)
+            self.tokens_by = "counter"
+            if self.tokens_in is None:
+                self.tokens_in = sum(map(counter, texts_of([asked.get(name) for name in _ASKS])))
+        elif self.tokens_out is not None:
+            self.tokens_by = "usage"
+        elif self._pieces:
+            self.tokens_out, self.tokens_by, self.is_estimated = self._pieces, "pieces", True
+
     def meets(self, slo):
-        """Whether it is an answer, and took no longer than these say: a time that there is none of is not met."""
-        return self.ok and all(took is not None and took <= limit for took, limit in ((self._judged(name), limit) for name, limit in slo.items()))
+        """Whether it is an answer, and took no longer than these say, or as a threshold's text has it: a time that there is none of is
+        not met."""
+        asked = _limits(slo) if isinstance(slo, str) else [(name, limit, False) for name, limit in slo.items()]
+        return self.ok and all(_is_kept(self._judged(name), limit, is_strict) for name, limit, is_strict in asked)
 
     def _judged(self, name):
         if name == "itl" and self.itl is None and self._has_content:
             return 0  # no token came after the first
         is_there = {"ttft": self._has_content, "ttfo": bool(self._said["text"] or self._said["tool"])}
         return self.e2e if self.is_whole and is_there.get(name) else getattr(self, name)
+
+
+@functools.cache
+def _limits(text):
+    """Of "ttft<300ms & itl<=50ms": (name, seconds, whether it must be less)."""
+    return [(name, float(ms) / 1000, op == "<") for name, op, ms in re.findall(r"(\w+)(<=?)([^m]+)ms", text)]
+
+
+def _is_kept(took, limit, is_strict):
+    return took is not None and (took < limit if is_strict else took <= limit)
 
 
 class _Stream(EventStream):
@@ -130,9 +158,8 @@ class _Stream(EventStream):
     _is_counting = False
     _is_held = True
 
-    @staticmethod
-    def _why_none(response, kind):
-        return _said(response) or EventStream._why_none(response, kind)
+    def _why_none(self, response, kind):
+        return _said(response) or super()._why_none(response, kind)
 
     def _begin(self, event):
         self._has_begun = True
@@ -143,6 +170,11 @@ class _Stream(EventStream):
     def tell(self, answer):
         ms = None if answer.e2e is None else answer.e2e * 1000
         super()._tell(KIND, ms, len(answer.text.encode()), answer.error)
+
+
+class _Lines(_Stream):
+    types = "application/x-ndjson", "application/ndjson", "application/jsonl"
+    is_lines = True
 
 
 def _said(response):
@@ -168,7 +200,8 @@ def _read(form, event, data, answer):
 def _metrics():
     times = {name: Trend(name, unit="ms") for name in ("ttft", "ttfo", "itl", "tpot", "chunk_gap")}
     counts = {name: Trend(name, unit="tokens") for name in ("tokens_in", "tokens_out", "tokens_cached")}
-    return times, counts, Trend("tokens_per_s", unit="tokens/s"), Counter("tokens", unit="tokens"), Counter("tokens_estimated"), Rate("goodput")
+    by = {"pieces": Counter("tokens_estimated"), "counter": Counter("tokens_counted")}
+    return times, counts, Trend("tokens_per_s", unit="tokens/s"), Counter("tokens", unit="tokens"), by, Rate("goodput"), Rate("slo_goodput")
 
 
 class Client:
@@ -177,6 +210,10 @@ class Client:
 
     def __init__(self, user):
         self._user = user
+        try:
+            self._counter = counter_of(user.token_counter)
+        except TypeError as error:
+            raise exception.StopTest(str(error)) from None
 
     def chat(self, messages, **fields):
         """OpenAI's chat completions, which most services have."""
@@ -194,6 +231,14 @@ class Client:
         """Anthropic's messages."""
         return self._ask(Messages(), messages=messages, **fields)
 
+    def ollama_chat(self, messages, **fields):
+        """Ollama's own chat."""
+        return self._ask(OllamaChat(), messages=messages, **fields)
+
+    def ollama_generate(self, prompt, **fields):
+        """Ollama's own completions."""
+        return self._ask(OllamaGenerate(), prompt=prompt, **fields)
+
     def _ask(self, form, name=None, model=None, stream=True, headers=None, path=None, **fields):
         user = self._user
         model = model or user.model
@@ -202,11 +247,13 @@ class Client:
         if model is not None:
             fields["model"] = model
         (self._stream if stream else self._whole)(form, answer, path or form.path, headers, form.body(fields, stream))
+        answer.close(fields, self._counter)
         _count(answer, user.slo)
         return answer
 
     def _stream(self, form, answer, path, headers, body):
-        with _Stream(self._user.client, path, answer.name, headers, "POST", ends=True, json=body) as stream:
+        kind = _Lines if form.is_lines else _Stream
+        with kind(self._user.client, path, answer.name, headers, "POST", ends=True, json=body) as stream:
             answer.response = stream.response
             if not stream.ok:
                 answer.error = _said(stream.response) or stream.error or StreamError("no answer")
@@ -228,7 +275,6 @@ class Client:
                 answer.error = stream.error
             if answer.error is None and not answer.is_over and answer.finish_reason is None:
                 answer.error = StreamError(_UNFINISHED)
-            answer.close()
             stream.tell(answer)
 
     @staticmethod
@@ -254,7 +300,6 @@ class Client:
                 response.failure(answer.error)
         answer.is_whole = True
         answer.e2e = response.request_meta["response_time"] / 1000
-        answer.close()
 
     @staticmethod
     def _read_whole(form, response, answer):
@@ -269,10 +314,12 @@ class Client:
 
 
 def _count(answer, slo):
-    times, counts, speed, tokens, estimated, goodput = _metrics()
+    times, counts, speed, tokens, counted_by, goodput, asked = _metrics()
     tags = {"name": answer.name, "model": answer.model or ""}
     if slo:
         goodput.add(answer.meets(slo), tags=tags)
+    for text in goodputs:
+        asked.add(answer.meets(text), tags={**tags, "slo": text})
     if not answer.ok:
         return
     for name, trend in times.items():
@@ -287,8 +334,8 @@ def _count(answer, slo):
         speed.add(1 / answer.itl, tags=tags)
     if answer.tokens_out:
         tokens.add(answer.tokens_out, tags=tags)
-    if answer.is_estimated:
-        estimated.add(1, tags=tags)
+    if answer.tokens_by in counted_by:
+        counted_by[answer.tokens_by].add(1, tags=tags)
 
 
 class LLMUser(HttpUser):
@@ -298,6 +345,7 @@ class LLMUser(HttpUser):
     model = None
     api_key = None
     api_key_variable = "OPENAI_API_KEY"  # of the environment, where api_key is None
+    token_counter = None  # a function of a text, or a tokenizer (of tiktoken, tokenizers, transformers); None: as the service counts
     max_answer = 64 << 20  # bytes of the events of one answer
     slo = {}  # {"ttft": seconds, "ttfo", "itl", "tpot", "e2e"}: what a good answer takes at most
 

@@ -44,14 +44,19 @@ static void feed(struct heard *h, struct event_stream *s, const char *bytes, siz
     }
 }
 
+static bool is_lines;
+
 static void check(const char *stream, size_t len, size_t first, size_t piece, const char *wanted)
 {
-    struct event_stream s = {.most = MOST};
+    struct event_stream s = {.most = MOST, .is_lines = is_lines};
     struct heard h = {.step = EVENT_MORE};
     sbuf_adds(&h.text, "");
     feed(&h, &s, stream, first);
     for (size_t at = first; at < len; at += piece)
         feed(&h, &s, stream + at, len - at < piece ? len - at : piece);
+    if (event_stream_end(&s))
+        tell(&h, &s);
+    assert_false(event_stream_end(&s));
     if (strcmp(h.text.data, wanted) != 0)
         print_error("first %zu bytes, then %zu at a time\n", first, piece);
     assert_string_equal(h.text.data, wanted);
@@ -165,6 +170,57 @@ static void limits(void **state)
     sbuf_fini(&h.text);
 }
 
+static int begin_lines(void **state)
+{
+    (void)state;
+    is_lines = true;
+    return 0;
+}
+
+static int end_lines(void **state)
+{
+    (void)state;
+    is_lines = false;
+    return 0;
+}
+
+static void json_lines(void **state)
+{
+    (void)state;
+    ALWAYS("{\"a\":1}\n{\"a\":2}\n", "[|{\"a\":1}|][|{\"a\":2}|]");
+    ALWAYS("{\"a\":1}\r\n\r\n \t\n{\"a\":2} \r\n", "[|{\"a\":1}|][|{\"a\":2}|]");
+    ALWAYS("{\"a\":1}\n{\"a\":2}", "[|{\"a\":1}|][|{\"a\":2}|]");
+    ALWAYS("{\r\"a\":1}\n", "[|{\r\"a\":1}|]");
+    ALWAYS(": no comment\ndata: 1\nid: 7\nretry: 2\n",
+           "[|: no comment|][|data: 1|][|id: 7|][|retry: 2|]");
+    ALWAYS("\xEF\xBB\xBF"
+           "1\n2\n",
+           "[|1|][|2|]");
+    ALWAYS("\n\r\n  \n", "");
+}
+
+static void lines_are_limited(void **state)
+{
+    (void)state;
+    static char bytes[2 * MOST];
+    struct event_stream s = {.most = MOST, .is_lines = true};
+    struct heard h = {.step = EVENT_MORE};
+    memset(bytes, 'x', sizeof bytes);
+    for (int i = 0; i < 3; i++) { /* each line begins anew */
+        h.step = EVENT_MORE;
+        feed(&h, &s, bytes, MOST - 1);
+        feed(&h, &s, "\n", 1);
+        assert_int_equal(h.step, EVENT_THERE);
+    }
+    h.step = EVENT_MORE;
+    feed(&h, &s, bytes, MOST);
+    assert_int_equal(h.step, EVENT_MORE);
+    feed(&h, &s, "x", 1);
+    assert_int_equal(h.step, EVENT_TOO_LONG);
+    event_stream_fini(&s);
+    sbuf_fini(&h.text);
+}
+
 static void restart(void **state)
 {
     (void)state;
@@ -184,9 +240,15 @@ static void restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines),   cmocka_unit_test(fields), cmocka_unit_test(ids),
-        cmocka_unit_test(retries), cmocka_unit_test(marks),  cmocka_unit_test(limits),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(fields),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(retries),
+        cmocka_unit_test(marks),
+        cmocka_unit_test(limits),
         cmocka_unit_test(restart),
+        cmocka_unit_test_setup_teardown(json_lines, begin_lines, end_lines),
+        cmocka_unit_test(lines_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
