@@ -77,6 +77,73 @@ def test_what_goes_wrong_with_a_page(shop):
     assert "HTTP 404" in done.stderr and "noSuchThing is not defined" in done.stderr and "ERR_CONNECTION_REFUSED" in done.stderr, done.describe()
 
 
+def test_what_pages_write_to_their_console(shop):
+    done = run(shop, """
+    class Reader(BrowserUser):
+        console = ("error",)
+        @task
+        async def read(self):
+            await self.page.goto("/noisy")
+            await self.page.wait_for_timeout(200)
+    """, "--exit-code-on-error", 0)
+    assert done.code == 0 and "/ERROR/" not in done.stderr, done.describe()
+    rows = {name: (row["num_requests"], row["num_failures"]) for name, row in done.rows.items()}
+    assert rows == {("PAGE", "/noisy"): (2, 0), ("PAGE console", "/noisy"): (2, 2)}, rows
+    assert "error: no stock" in done.stderr and "old" not in done.stderr, done.describe()
+
+
+def test_what_is_kept_of_failures(shop, tmp_path):
+    """Of an iteration in which nothing failed, nothing; pictures of what it looked like, and the traffic of those iterations."""
+    done = run(shop, f"""
+    from locust import SequentialTaskSet
+    class Shopper(BrowserUser):
+        screenshots, hars = {str(tmp_path / "pictures")!r}, {str(tmp_path / "hars")!r}
+        @task
+        async def well(self):
+            await self.page.goto("/basket")
+        @task
+        async def raises(self):
+            await self.page.goto("/cookie")
+            raise RuntimeError("the basket is empty")
+        @task
+        async def missing(self):
+            await self.page.goto("/nowhere")
+        @task
+        class Tour(SequentialTaskSet):
+            @task
+            async def broken(self):
+                await self.user.page.goto("/broken")
+                await self.user.page.wait_for_timeout(100)
+            @task
+            def leave(self):
+                self.interrupt()
+        def on_start(self):  # one after the other
+            self._taskset_instance.get_next_task = iter(self.tasks).__next__
+    """, "-i", 5, "-u", 1, "--exit-code-on-error", 0)
+    assert "the basket is empty" in done.stderr, done.describe()
+    hars = {path.name.split("-")[3]: json.loads(path.read_text()) for path in (tmp_path / "hars").iterdir()}
+    assert set(hars) == {"raises", "missing", "Tour"}, (list(hars), done.describe())
+    seen = {name: {(entry["request"]["url"].removeprefix(shop), entry["response"]["status"]) for entry in har["log"]["entries"]} for name, har in hars.items()}
+    assert ("/cookie", 200) in seen["raises"] and ("/nowhere", 404) in seen["missing"] and ("/broken", 200) in seen["Tour"], seen
+    assert not any(url == "/basket" for urls in seen.values() for url, _ in urls), "of each iteration its own"
+    pictures = {path.name.split("-")[3]: path for path in (tmp_path / "pictures").iterdir()}
+    assert set(pictures) == {"raises", "PAGE_nowhere", "PAGE_error_broken"}, (list(pictures), done.describe())
+    assert all(path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 1000 for path in pictures.values())
+    assert all(str(path) in done.stderr for path in pictures.values()), done.describe()
+
+
+def test_so_much_is_kept_and_no_more(shop, tmp_path):
+    done = run(shop, f"""
+    class Shopper(BrowserUser):
+        screenshots = hars = {str(tmp_path / "kept")!r}
+        evidence_most = 1
+        @task
+        async def missing(self):
+            await self.page.goto("/nowhere")
+    """, "-i", 4, "--exit-code-on-error", 0)
+    assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) == [".har", ".png"], done.describe()
+
+
 def test_pages_that_the_end_of_the_test_cuts_off(shop):
     done = run(shop, """
     import gevent

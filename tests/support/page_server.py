@@ -5,6 +5,7 @@
     /basket    a page
     /cookie    says which cookie it was sent
     /broken    a page whose script raises
+    /noisy     a page that writes to its console
     /hang      never answers
 """
 
@@ -26,6 +27,7 @@ PAGES = {
     "/": START,
     "/basket": "<!doctype html><h1>Basket</h1>",
     "/broken": "<!doctype html><h1>Broken</h1><script>noSuchThing()</script>",
+    "/noisy": "<!doctype html><link rel=icon href=data:,><h1>Noisy</h1><script>console.log('all is well'); console.error('no', 'stock'); console.warn('old')</script>",
     "/api/buy": "bought",
 }
 visits = itertools.count(1)

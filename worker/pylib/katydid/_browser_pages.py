@@ -6,6 +6,7 @@ import time
 from contextvars import copy_context
 from urllib.parse import urlsplit
 
+from ._browser_evidence import Evidence
 from ._browser_vitals import SCRIPT, Vitals
 
 _FLUSH_S = 0.5
@@ -30,6 +31,7 @@ class View:
     def __init__(self, user):
         self._user, self._event = user, user.environment.events.request
         self._pages = {}  # page -> _Page
+        self.evidence = Evidence(user)
 
     async def open(self):
         self._of_user = copy_context()  # Playwright's events come in nobody's
@@ -43,6 +45,8 @@ class View:
         page.on("response", seen.answered)
         if self._user.page_errors:
             page.on("pageerror", seen.failed)
+        if self._user.console:
+            page.on("console", seen.wrote)
         if self._user.requests:
             page.on("requestfinished", seen.finished)
             page.on("requestfailed", seen.lost)
@@ -63,11 +67,17 @@ class View:
             seen.is_left()
 
     async def close(self):
+        await self.evidence.close()
         for page, seen in list(self._pages.items()):
             await seen.flush()
             self._closed(page)
 
-    def row(self, kind, name, ms, length=0, error=None, url=None):
+    def wants_word(self, kind):
+        return kind in self._user.console
+
+    def row(self, kind, name, ms, length=0, error=None, url=None, page=None):
+        if error is not None and page is not None:
+            self.evidence.note(page, f"{kind} {name}")
         self._of_user.copy().run(self._event.fire, request_type=kind, name=name, response_time=ms, response_length=length,
                                  exception=error, context=self._user.context(), url=url)
 
@@ -87,6 +97,7 @@ class _Page:
         self._name = None  # that the next page to load was given
         self._documents = {}  # by the time of its navigation: name, vitals as they are now. There is one at most
         self._status = {}  # of documents, by URL
+        self._is_shown = False  # there is a picture of what failed
         self._given_up = 0  # when that was last: what was begun before is not told as loaded (Unix time, in ms)
         self._goto, self._reload = page.goto, page.reload
         page.goto, page.reload = self.goto, self.reload
@@ -104,12 +115,15 @@ class _Page:
             answer = await load()
             if answer is None:  # the same document, at another place
                 self._name = None
+            elif answer.status >= 400:
+                self._show(name)
             return answer
         except BaseException as error:
             if self._name is not None:  # it was not told as loaded, and is told now
                 if isinstance(error, Exception):
-                    self._view.row("PAGE", name, None, error=PageError(text_of(error)))
+                    self._view.row("PAGE", name, None, error=PageError(text_of(error)), page=self._page)
                     error.is_in_rows = True
+                    await self._view.evidence.settle()
                 else:
                     self._view.cut("PAGE", name)
                 self._given_up = time.time() * 1000
@@ -128,8 +142,16 @@ class _Page:
             status = self._status.pop(url.partition("#")[0], 200)
             error = PageError(f"HTTP {status}") if status >= 400 else None
             self._view.row("PAGE", name, _number(news.get("load")), int(_number(news.get("length")) or 0), error, url)
+            if error is not None:
+                self._show(name)
         else:
             self._document(news)[1] = news
+
+    def _show(self, name):
+        """A page with a status that says no. It is told when it is loaded, which may be before goto() ends, or after."""
+        if not self._is_shown:
+            self._view.evidence.show(self._page, f"PAGE {name}")
+        self._is_shown = True
 
     def _document(self, news):
         """What the news are of; where that is another one than before, this has been left."""
@@ -159,12 +181,20 @@ class _Page:
 
     def answered(self, response):
         if response.request.is_navigation_request() and response.frame is self._page.main_frame:
+            self._is_shown = False
+            if response.status >= 400:
+                self._view.evidence.failed()
             if len(self._status) > _DOCUMENTS_MOST:
                 self._status.clear()
             self._status[response.url.partition("#")[0]] = response.status
 
     def failed(self, error):
-        self._view.row("PAGE error", _path(self._page.url), None, error=PageError(text_of(error)), url=self._page.url)
+        self._view.row("PAGE error", _path(self._page.url), None, error=PageError(text_of(error)), url=self._page.url, page=self._page)
+
+    def wrote(self, message):
+        if self._view.wants_word(message.type):
+            error = PageError(f"{message.type}: {text_of(message.text)}")
+            self._view.row("PAGE console", _path(self._page.url), None, error=error, url=self._page.url, page=self._page)
 
     async def finished(self, request):
         if not self._view.wants(request):
@@ -184,7 +214,7 @@ class _Page:
 
     def _tell(self, request, length, error):
         ended = request.timing["responseEnd"]
-        self._view.row(*_row_of(request), ended if ended >= 0 else None, length, error, request.url)
+        self._view.row(*_row_of(request), ended if ended >= 0 else None, length, error, request.url, self._page)
 
 
 def _row_of(request):

@@ -48,6 +48,11 @@ class BrowserUser(User):
     vitals = True
     requests = ()  # a row for each request of these types: "xhr", "fetch", "script", "image" …; True: of all
     page_errors = True  # an exception of the page's script is a failure
+    console = ()  # what pages write to their console is a failure, of these types: "error", "warning", "assert" …
+    screenshots = None  # a folder for pictures of pages on which something failed
+    hars = None  # a folder for the HAR of each iteration in which something failed
+    har_options = {}  # of Playwright's start_har(): content="omit" …
+    evidence_most = 20  # pictures, and HARs, that a worker process keeps
 
     def __init__(self, environment):
         super().__init__(environment)
@@ -76,6 +81,8 @@ class BrowserUser(User):
             if not self.environment.catch_exceptions:
                 raise
             return None
+        if self._view.evidence.is_wanted:
+            self.tasks = [self._view.evidence.iteration(task) for task in self.tasks]
         return super()._live()
 
     async def _open(self):
