@@ -18,6 +18,7 @@
      ((HIST_MAX_US >> (HIST_OCTAVES - 2)) & (HIST_SUB_COUNT - 1)) + 1)
 #define OCTAVE_BYTES (HIST_SUB_COUNT * sizeof(uint64_t))
 
+static_assert(HIST_FEW_MOST <= HIST_SUB_COUNT, "room to list them as those of an octave");
 static_assert((HIST_MAX_US >> (HIST_OCTAVES + HIST_SUB_BITS - 1)) == 0,
               "one hour needs its octave");
 
@@ -38,14 +39,15 @@ static void move_few(struct hist *h)
 {
     struct hist_few *few = h->few;
     h->few = NULL;
-    for (unsigned i = 0; i < few->count; i++)
+    h->is_few = false;
+    for (unsigned i = 0; few && i < few->count; i++)
         hist_add_new(h, few->bucket[i].at, few->bucket[i].n);
     free(few);
 }
 
 uint64_t *hist_octave_make(struct hist *h, unsigned octave)
 {
-    if (h->few)
+    if (h->is_few)
         move_few(h);
     if (!h->octave[octave])
         h->octave[octave] = mem_zalloc(OCTAVE_BYTES);
@@ -54,7 +56,7 @@ uint64_t *hist_octave_make(struct hist *h, unsigned octave)
 
 void hist_add_new(struct hist *h, unsigned bucket, uint64_t n)
 {
-    if (!h->few || !hist_few_add(h->few, bucket, n))
+    if (!h->is_few || !hist_few_add(&h->few, bucket, n))
         hist_octave_make(h, bucket / HIST_SUB_COUNT)[bucket % HIST_SUB_COUNT] += n;
 }
 
@@ -65,13 +67,12 @@ void hist_init(struct hist *h)
 
 void hist_init_few(struct hist *h)
 {
-    hist_init(h);
-    h->few = mem_zalloc(sizeof *h->few);
+    *h = (struct hist){.is_few = true};
 }
 
 void hist_fini(struct hist *h)
 {
-    for (unsigned o = 0; o < HIST_OCTAVES; o++)
+    for (unsigned o = 0; o < HIST_OCTAVES && !h->is_few; o++)
         free(h->octave[o]);
     free(h->few);
     hist_init(h);
@@ -79,7 +80,7 @@ void hist_fini(struct hist *h)
 
 void hist_clear(struct hist *h)
 {
-    for (unsigned o = 0; o < HIST_OCTAVES; o++)
+    for (unsigned o = 0; o < HIST_OCTAVES && !h->is_few; o++)
         if (h->octave[o])
             memset(h->octave[o], 0, OCTAVE_BYTES);
     if (h->few)
@@ -132,7 +133,7 @@ void hist_merge(struct hist *dst, const struct hist *src)
     const bool is_room = !__builtin_add_overflow(dst->count, src->count, &count);
     if (!src->count)
         return;
-    for (unsigned o = 0; o < HIST_OCTAVES; o++) {
+    for (unsigned o = 0; o < HIST_OCTAVES && !src->is_few; o++) {
         if (!src->octave[o])
             continue;
         uint64_t *steps = hist_octave_make(dst, o);
@@ -385,7 +386,7 @@ static void pack_octaves(const struct hist *h, struct sbuf *out)
 /* As if there were octaves: what is packed is the same. */
 static void pack_few(const struct hist_few *few, struct sbuf *out)
 {
-    struct bucket list[HIST_FEW];
+    struct bucket list[HIST_SUB_COUNT];
     unsigned next = 0;
     for (unsigned i = 0, n; i < few->count; i += n) {
         const unsigned octave = few->bucket[i].at / HIST_SUB_COUNT;

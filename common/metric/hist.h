@@ -7,11 +7,12 @@
  * 128 equal buckets, so the midpoint that a bucket reports is within 0.4 % of any value in it.
  * The buckets of one power of two form an "octave", allocated when first hit: an endpoint whose
  * latencies span three octaves costs three kilobytes, not thirty. Who keeps thousands of them that
- * have a few values each may have these in 64 bytes before any octave (hist_init_few).
+ * have a few values each may have these in a list before any octave (hist_init_few).
  *
  * Histograms are merged by addition and nothing else; percentiles are never averaged.
  * Pure: no clock, no lock, no I/O. Not thread-safe; one owner each.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,11 +26,13 @@ struct sbuf;
 struct hist {
     uint64_t count;                 /* values in all octaves */
     uint64_t *octave[HIST_OCTAVES]; /* NULL until hit; HIST_SUB_COUNT counters each; owned */
-    struct hist_few *few;           /* NULL, or all there is, and no octave has memory; owned */
+    struct hist_few *few;           /* NULL, or all there is; owned */
+    bool is_few;                    /* no octave has memory: what comes goes into `few` */
 };
 
 void hist_init(struct hist *h);
-/* The first few buckets take no octave. Whoever reads the octaves himself does not see them. */
+/* Up to 127 buckets take no octave, and are slower to add to: not where many values come.
+ * Whoever reads the octaves himself does not see them. */
 void hist_init_few(struct hist *h);
 void hist_fini(struct hist *h);  /* releases its memory; h is as after hist_init */
 void hist_clear(struct hist *h); /* zeroes the counters, keeps the memory */

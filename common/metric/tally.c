@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW 16 /* values; to fill that many octaves anew costs less than they do */
+#define FEW 16   /* values; to fill that many octaves anew costs less than they do */
+#define MANY 128 /* values; to find that many buckets costs more than octaves do */
 
 #define KEPT_EXTRA(field, name, meaning) +1
 static_assert(sizeof(struct tally_extra) == sizeof(uint64_t) * (0
@@ -73,14 +74,18 @@ bool tally_is_hidden(const struct tally *t)
     return t->is_removed && tally_is_empty(t);
 }
 
-/* One with few values gives its memory back: of many names most are seldom asked for, and each
+/* One with few values gives its octaves back: of many names most are seldom asked for, and each
  * would keep an octave for every power of two that it ever saw. */
-static void empty(struct hist *h)
+static void empty(struct hist *h, bool has_few)
 {
-    if (h->count < FEW)
-        hist_fini(h);
-    else
+    if (h->is_few ? h->count < MANY : h->count >= FEW) {
         hist_clear(h);
+        return;
+    }
+    const bool is_next_few = has_few && !h->is_few;
+    hist_fini(h);
+    if (is_next_few)
+        hist_init_few(h);
 }
 
 void tally_zero(struct tally *t)
@@ -98,11 +103,11 @@ void tally_zero(struct tally *t)
                            .notice_us = t->notice_us,
                            .named_in = t->named_in,
                            .next = t->next};
-    empty(&zeroed.hist);
+    empty(&zeroed.hist, t->has_few);
     for (size_t i = 0; i < TALLY_PARTS; i++) {
         zeroed.part[i] = t->part[i];
         if (t->part[i])
-            empty(t->part[i]);
+            empty(t->part[i], t->has_few);
     }
     *t = zeroed;
 }

@@ -1,6 +1,6 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get many bodies waits wake tls h2 h2wait grpc ws post judged journal memory hold start first end scaling master truth
+    bench.py [--build DIR] [--rounds N] [name …]      names: get many names bodies waits wake tls h2 h2wait grpc ws post judged journal memory hold start first end scaling master truth
                                                       timeline dashboard thresholds outputs history arrivals sse; only by their names, as they take minutes or gigabytes: knee million sources churn half gate
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
@@ -29,7 +29,7 @@ from gates import bench_gate  # noqa: F401
 from h2_users import bench_h2wait  # noqa: F401
 from lab import FILES, KATYDID, ROOT, VENV, Process, Table, generated_code, headless, k6, nginx, rounds, verdict, wait_for, wrk
 from lives import bench_end, bench_first  # noqa: F401
-from many import bench_bodies, bench_many, bench_memory, bench_waits, bench_wake, many_users, us  # noqa: F401
+from many import bench_bodies, bench_many, bench_memory, bench_names, bench_waits, bench_wake, many_users, us  # noqa: F401
 from million import bench_million, bench_sources  # noqa: F401
 from stored import bench_history, bench_outputs  # noqa: F401
 from streams import bench_sse  # noqa: F401

@@ -60,6 +60,11 @@ def cpu_seconds(pid):
     return total
 
 
+def own_cpu_seconds(pid):
+    """Of one process, to the nanosecond, threads that have ended left out."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 def tick_of(frame):
     """The number of a tick on the live socket; None of another message."""
     text = zlib.decompress(frame[1]) if frame[0] == 2 else frame[1]

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -146,3 +147,28 @@ def bench_memory(options):
             one, all_of_them = (resident(FILES / file, server, n) for n in (1, users))
             each = (all_of_them - one) / (users - 1) / 1024
             table.row(name, f"{one / 1e6:.1f}", f"{all_of_them / 1e6:.1f}", f"{each:.1f}", f"≤ {most}", verdict(each, most))
+
+
+def counted(names, seconds=10):
+    """(processor time, resident bytes) of the worker at the end of so many seconds of 20,000 requests each."""
+    with Process([KATYDID, "-f", FILES / "names.py", "-H", "http://127.0.0.1:1", "--headless", "-u", 1, "-t", 120, "--only-summary"], env={"NAMES": str(names)}) as process:
+        process.wait_line("All users spawned", 60)
+        worker = lab.worker_pid(process.pid)
+        time.sleep(1)
+        began = lab.own_cpu_seconds(worker)
+        time.sleep(seconds)
+        return lab.own_cpu_seconds(worker) - began, lab.rss_bytes(worker)
+
+
+def bench_names(options):
+    table = Table("20,000 requests a second, fired as events by one user", "names", "processor time of the worker, s in 10 (lowest–highest)", "× one name", "its resident MB", "budget", "")
+    seen = {1: [], 10_000: []}
+    for _ in range(options.rounds):
+        for names, figures in seen.items():
+            figures.append(counted(names))
+    base = statistics.median(cpu for cpu, _ in seen[1])
+    for names, figures in seen.items():
+        times, sizes = zip(*figures, strict=True)
+        ratio, size = statistics.median(times) / base, max(sizes) / 1e6
+        table.row(f"{names:,}", f"{statistics.median(times):.2f} ({min(times):.2f}–{max(times):.2f})", f"{ratio:.2f}", f"{size:.0f}",
+                  *(("≤ 1.05 ×, ≤ 120 MB", verdict(max(ratio / 1.05, size / 120), 1)) if names > 1 else ("", "")))

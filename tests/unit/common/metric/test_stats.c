@@ -53,6 +53,58 @@ static void assert_adds_up(const struct stats *s)
     tally_fini(&sum);
 }
 
+static size_t octaves_of(const struct hist *h)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < HIST_OCTAVES; i++)
+        count += h->octave[i] != NULL;
+    return count;
+}
+
+/* An octave takes a kilobyte, and a table may have 10,000 rows. */
+static void test_a_few_values_a_second_take_no_octave(void **state)
+{
+    (void)state;
+    struct stats live, all;
+    stats_init(&live, T0, STATS_LIMITS_DEFAULT);
+    stats_init(&all, T0, STATS_LIMITS_DEFAULT);
+    live.has_few = all.has_few = true;
+    for (unsigned second = 0; second < 20; second++) {
+        for (unsigned i = 0; i < 5; i++)
+            add(&live, "/", T0 + second, 7 << i);
+        assert_int_equal(octaves_of(&row(&live, "GET", "/")->hist), 0);
+        stats_merge(&all, &live);
+        stats_reset(&live, T0 + second);
+    }
+    assert_int_equal(octaves_of(&row(&all, "GET", "/")->hist), 0);
+    assert_int_equal(row(&all, "GET", "/")->hist.count, 100);
+    assert_true(tally_quantile_ms(row(&all, "GET", "/"), 0.5) == 27.968);
+    assert_adds_up(&all);
+    stats_fini(&live);
+    stats_fini(&all);
+}
+
+/* Many come one by one: then octaves are faster. Few again, and they are given back. */
+static void test_many_values_a_second_have_octaves(void **state)
+{
+    (void)state;
+    struct stats s;
+    stats_init(&s, T0, STATS_LIMITS_DEFAULT);
+    s.has_few = true;
+    for (unsigned second = 0; second < 3; second++) {
+        for (unsigned i = 0; i < 200; i++)
+            add(&s, "/", T0 + second, 100);
+        if (second)
+            assert_int_equal(octaves_of(&row(&s, "GET", "/")->hist), 1);
+        assert_int_equal(s.total.hist.count, 200);
+        stats_reset(&s, T0 + second);
+    }
+    add(&s, "/", T0 + 3, 100);
+    stats_reset(&s, T0 + 3);
+    assert_int_equal(octaves_of(&row(&s, "GET", "/")->hist), 0);
+    stats_fini(&s);
+}
+
 static void test_a_sample_counts_in_row_and_total(void **state)
 {
     (void)state;
@@ -613,6 +665,8 @@ static void test_sorted_by_name_then_method(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_few_values_a_second_take_no_octave),
+        cmocka_unit_test(test_many_values_a_second_have_octaves),
         cmocka_unit_test(test_a_sample_counts_in_row_and_total),
         cmocka_unit_test(test_method_and_name_do_not_run_together),
         cmocka_unit_test(test_quantiles_stay_within_what_was_measured),
