@@ -28,6 +28,9 @@
 #define ROUNDS_MAX 16          /* reads for one connection before others have their turn */
 #define HEAD_KEPT 65536u       /* bytes of memory for heads; a longer one has it for itself */
 #define CONTINUE_WAIT_MS 1000u /* for a server that does not say whether it wants the body */
+#define ONE_PIECE 4096u    /* bytes of head and body: up to here one piece is written, not two */
+#define LARGE (32u * 1024) /* a body of which is read once more rather than copied */
+#define HEAD_READ 4096u    /* what is read first where a large body is likely */
 
 /* A body that its owner gives piece by piece: what of it is on its way, as the wire has it. */
 struct pieces {
@@ -44,6 +47,7 @@ struct h1 { /* of one exchange */
     struct pieces *pieces;     /* NULL: none was given */
     size_t head_len, head_sent, body_sent;
     int write_errno;      /* why writing was given up; 0 = it was not */
+    bool is_joined;       /* the body lies behind the head */
     bool is_writing_over; /* everything written, or given up after a failed write */
     bool is_awaiting;     /* ... and nothing has come; counted by the engine */
 };
@@ -71,7 +75,10 @@ static int parts_left(const struct fetch *f, const struct h1 *h, struct iovec pa
     int count = 0;
     if (h->head_sent < h->head_len)
         parts[count++] =
-            (struct iovec){(char *)(uintptr_t)h->head + h->head_sent, h->head_len - h->head_sent};
+            (struct iovec){(char *)(uintptr_t)h->head + h->head_sent,
+                           h->head_len - h->head_sent + (h->is_joined ? r->body_len : 0)};
+    if (h->is_joined && count)
+        return count;
     if (h->body_sent < r->body_len && !f->is_body_held)
         parts[count++] =
             (struct iovec){(char *)(uintptr_t)r->body + h->body_sent, r->body_len - h->body_sent};
@@ -147,6 +154,7 @@ static bool write_failed(struct fetch *f, int sys)
 /* What others write next takes the place of the engine's head. */
 static void keep_head(struct h1 *h)
 {
+    h->is_joined = false;
     if (!h->own_head && h->head_sent < h->head_len)
         h->head = h->own_head = mem_dup(h->head, h->head_len);
 }
@@ -159,8 +167,12 @@ static void write_head(struct fetch *f)
         sbuf_fini(head);
     sbuf_clear(head);
     head_write(head, &f->request);
-    h->head = head->data;
     h->head_len = head->len;
+    const size_t body_len = f->is_body_held ? 0 : f->request.body_len;
+    h->is_joined = body_len && head->len + body_len <= ONE_PIECE;
+    if (h->is_joined)
+        sbuf_add(head, f->request.body, body_len);
+    h->head = head->data;
 }
 
 static bool write_on(struct fetch *f)
@@ -294,6 +306,8 @@ static enum fetch_error take_head(struct fetch *f)
     if (!hresp_keeps_alive(p))
         f->conn->is_unusable = true;
     f->has_length = hresp_length(p, &f->length);
+    f->conn->had_large = f->has_length && f->length >= LARGE && f->request.mode == FETCH_COLLECT &&
+                         !f->request.discards;
     return fetch_body_begin(f, p->stable_left);
 }
 
@@ -436,14 +450,15 @@ static void first_arrived(struct fetch_times *t, uint64_t arrived)
  * neither is to be looked at again. */
 enum progress { ENDED, DRAINED, MORE };
 
-/* What is sure to be of a large body is read straight to where it is collected. */
+/* What is sure to be of a body is read straight to where it is collected. Where the answer before
+ * had a large one, no more than a head is read before that is known. */
 static char *place_of_next(struct fetch *f, size_t *room)
 {
     struct fetch_engine *e = f->engine;
     const uint64_t left = hresp_left(&h1_of(f)->parser);
-    char *place = left >= sizeof e->in ? fetch_body_place(f, left, room) : NULL;
+    char *place = left ? fetch_body_place(f, left, room) : NULL;
     if (!place)
-        *room = sizeof e->in;
+        *room = f->conn->had_large && !f->has_head ? HEAD_READ : sizeof e->in;
     return place ? place : e->in;
 }
 

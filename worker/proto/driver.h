@@ -59,8 +59,8 @@ void origin_fall_back(const struct fetch_origin *origin);
 enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand);
 /* is_stable: they stay where they are as long as the response's head does. */
 enum fetch_error fetch_body_add(struct fetch *f, const char *bytes, size_t len, bool is_stable);
-/* Where as many of the next `left` bytes of the body as there is room for may be read to, before
- * fetch_body_add is told of them; NULL: elsewhere. */
+/* Where as many of the next `left` bytes of the body as there is room for may be read to, and one
+ * more, before fetch_body_add is told of them; NULL: elsewhere. */
 char *fetch_body_place(struct fetch *f, uint64_t left, size_t *room);
 enum fetch_error fetch_body_finish(struct fetch *f); /* all of it was received */
 bool fetch_body_is_full(const struct fetch *f);      /* streaming: stop reading for now */

@@ -48,10 +48,11 @@ enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand)
         return FETCH_OK;
     if (f->length > fetch_max_body(f))
         return FETCH_BODY_TOO_LARGE;
+    const uint64_t room = f->length + 1; /* as fetch_body_place asks for */
     if (f->length > at_hand)
-        engine_body_get(f->engine, &f->body, f->length);
+        engine_body_get(f->engine, &f->body, room);
     if (f->length > at_hand && !f->body.data &&
-        !sbuf_try_reserve(&f->body, f->length < EARLY_RESERVE ? f->length : EARLY_RESERVE))
+        !sbuf_try_reserve(&f->body, room < EARLY_RESERVE ? room : EARLY_RESERVE))
         return FETCH_NO_MEMORY;
     return FETCH_OK;
 }
@@ -94,7 +95,8 @@ static enum fetch_error collect(struct fetch *f, const char *bytes, size_t len, 
 
 char *fetch_body_place(struct fetch *f, uint64_t left, size_t *room)
 {
-    const size_t most = left < PLACE_MOST ? (size_t)left : PLACE_MOST;
+    /* A byte more, so that what the peer says behind the body does not stay in the socket. */
+    const size_t most = left < PLACE_MOST ? (size_t)left + 1 : PLACE_MOST;
     if (f->request.mode != FETCH_COLLECT || f->request.discards || f->decode ||
         !sbuf_try_reserve(&f->body, most))
         return NULL;

@@ -23,6 +23,7 @@ enum manner {
     TAKE_ALL,  /* takes every request and closes */
     TAKE_HALF, /* answers one request, closes after the beginning of the second */
     BEGIN,     /* answers one request, and the second with half a status line */
+    SAY_MORE,  /* the end of an answer comes with another one, which nobody asked for */
 };
 
 static atomic_int manner, taken, left;
@@ -37,11 +38,21 @@ static bool take_half(struct peer_conn *c)
     return false;
 }
 
+static bool say_more(struct peer_conn *c)
+{
+    peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+    peer_await(&is_seen, RIG_PATIENCE_MS);
+    peer_say(c, "kHTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno");
+    return true;
+}
+
 /* False when the connection is to be closed. */
 static bool serve_first(struct peer_conn *c)
 {
     if (manner == TAKE_ALL)
         return false;
+    if (manner == SAY_MORE)
+        return say_more(c);
     peer_say(c, OK);
     if (manner == LEAVE_408)
         peer_say(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
@@ -218,6 +229,24 @@ static void test_half_taken(void **state)
     assert_int_equal(taken, 1);
 }
 
+/* What comes behind an answer is none, be it of the next request. */
+static void test_more_is_said(void **state)
+{
+    (void)state;
+    manner = SAY_MORE;
+    for (int i = 0; i < 2; i++) {
+        is_seen = false;
+        struct fetch *f = rig_start(&rig, "GET", "/");
+        assert_true(rig_until(&rig, fetch_response(f)->status));
+        is_seen = true;
+        assert_true(rig_until(&rig, fetch_is_done(f)));
+        assert_int_equal(fetch_response(f)->status, 200);
+        assert_memory_equal(fetch_response(f)->body, "ok", 2);
+        fetch_free(f);
+    }
+    assert_int_equal(taken, 2);
+}
+
 /* The time of a limit is that of the whole exchange. */
 static void test_total_timeout(void **state)
 {
@@ -237,7 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_left),         T(test_left_after_a_look), T(test_taken),
         T(test_taken_stream), T(test_never_answered),    T(test_begun),
-        T(test_half_taken),   T(test_total_timeout),
+        T(test_half_taken),   T(test_more_is_said),      T(test_total_timeout),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
