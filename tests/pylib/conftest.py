@@ -112,6 +112,7 @@ def fake_core():
     core.recorded, core.exceptions = core.stats.recorded, core.stats.exceptions
     core.record_request = core.stats
     core.sleep = core.rest = gevent.sleep
+    core.give_way = lambda turn: turn is not None and gevent.sleep(0)
     core.late = lambda seconds: None
     core.discard_bodies = lambda whether: None
     core.small_stack = REAL.small_stack

@@ -613,3 +613,36 @@ def test_broken_chains_are_refused():
         type("Dead", (MarkovTaskSet,), {"step": to("dead_end"), "dead_end": dead_end})
     with pytest.raises(MarkovTaskTagError):
         type("Tagged", (MarkovTaskSet,), {"step": tag("x")(to("step"))})
+
+
+def test_a_wait_time_that_fails_says_so(environment, caplog):
+    class Visitor(User):
+        def wait_time(self):
+            return None + 1
+
+        @task
+        def nothing(self):
+            pass
+
+    run(Visitor, environment)
+    assert "unsupported operand" in caplog.text
+
+
+def test_a_wait_time_may_go(environment):
+    """None, from then on: the old attributes are asked."""
+    seen = []
+
+    class Visitor(User):
+        wait_time = constant(0)
+        min_wait = max_wait = 0
+
+        @task
+        def visit(self):
+            seen.append(self)
+            if len(seen) == 2:
+                Visitor.wait_time = None
+            if len(seen) == 4:
+                raise StopUser()
+
+    run(Visitor, environment)
+    assert len(seen) == 4

@@ -319,6 +319,23 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n,
     return sleep_here(args, n, names, true);
 }
 
+static PyObject *give_way(PyObject *module, PyObject *turn)
+{
+    (void)module;
+    enum { TURNS = 256 }; /* numbers that cost no memory */
+    const struct loop *l = loop_main();
+    const long seen = turn == Py_None ? TURNS : PyLong_AsLong(turn);
+    if (seen == -1 && PyErr_Occurred())
+        return NULL;
+    if (seen != TURNS && (!l || seen == (long)(l->turns % TURNS))) {
+        PyObject *slept = sleep_here(NULL, 0, NULL, true);
+        if (!slept)
+            return NULL;
+        Py_DECREF(slept);
+    }
+    return PyLong_FromLong(l ? (long)(l->turns % TURNS) : 0);
+}
+
 static PyObject *py_rest(PyObject *module, PyObject *seconds)
 {
     (void)module;
@@ -428,6 +445,10 @@ static PyMethodDef methods[] = {
      "their next turn; returns those that do not sleep"},
     {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
      "sleep(seconds=0): wait while others run; 0 lets run what is ready"},
+    {"give_way", give_way, METH_O,
+     "give_way(turn): the loop's turn that it is, some 256 told apart; while it is `turn`, "
+     "sleep(0) "
+     "comes first. None: just which it is"},
     {"rest", py_rest, METH_O,
      "rest(seconds): sleep(), which returns True, and raises nothing, when end_sleepers() ends it"},
     {0},

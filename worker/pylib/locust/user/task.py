@@ -203,6 +203,8 @@ class TaskSet(metaclass=TaskSetMeta):
     @property
     def _task_queue(self):
         if self._queue is None:
+            global _has_queues
+            _has_queues = True
             self._queue = deque()
         return self._queue
 
@@ -302,6 +304,7 @@ def _leave_if_stopping(user):
         raise StopUser()
 
 
+_has_queues = False  # whether anybody ever scheduled a task
 _gevents_sleep = gevent.sleep
 
 
@@ -401,23 +404,23 @@ def _plain_loop(user, holder):
     each of many users that end as much again).
 
     A wait of 0 must let the other users run. While the loop has not turned since the last time
-    nobody else did; a task that waited for something itself (a request, a sleep) let it turn.
+    nobody else did; a task that waited for something itself (a request, a sleep) let it turn:
+    give_way() then does nothing.
     """
-    sleep, rest = _katydid.sleep, _katydid.rest
-    loop = gevent.get_hub().loop
+    give_way, rest = _katydid.give_way, _katydid.rest
     getrandbits = random.getrandbits
-    seen = loop.iteration
+    turn = give_way(None)
     own = () if holder is user else holder.__dict__
     size = len(own)
     unchanged = _unchanged
     while True:  # with a condition here Python 3.11 would not specialise the code
-        if not unchanged or len(own) != size:
+        if not unchanged or own and len(own) != size:
             return
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
         if _hold.is_on:
             _hold.wait(user, LOCUST_STATE_WAITING)
-        if holder._queue:
+        if _has_queues and holder._queue:
             task = holder._queue.popleft()
         else:
             tasks = holder.tasks
@@ -438,7 +441,12 @@ def _plain_loop(user, holder):
                 see_to(result)
         else:
             _execute(holder, task)
-        seconds = (holder.wait_time or holder._taskset_instance.wait_time)()
+        try:  # the usual way needs no look at whether there is one, nor a bound method
+            seconds = holder.wait_time()
+        except TypeError:
+            if holder.wait_time:
+                raise
+            seconds = holder._taskset_instance.wait_time()
         if seconds > 0:
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser()
@@ -452,9 +460,7 @@ def _plain_loop(user, holder):
                 raise StopUser()
             user._state = LOCUST_STATE_RUNNING
         else:
-            if loop.iteration == seen:
-                sleep(0)
-            seen = loop.iteration
+            turn = give_way(turn)
 
 
 def _custom_loop(user, task_set):
