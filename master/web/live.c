@@ -35,7 +35,7 @@
 #include <zlib.h>
 
 #define VIEW_WAIT_MS 500   /* how late a writer may notice that its socket is gone */
-#define TEXTS_PER_S_MAX 20 /* from one viewer */
+#define TEXTS_PER_S_MAX 20 /* from one viewer, besides the answers to ticks */
 #define TEXTS_SHARED 4
 #define PACK_FROM_BYTES 1400 /* below that, one packet carries it anyway */
 #define PACK_LEVEL 1
@@ -55,7 +55,7 @@ struct viewer {
     pthread_cond_t changed;
     struct feed_mark mark;           /* the writer's own */
     uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
-    uint64_t sent_at_ns;             /* of the last tick */
+    uint64_t sent_at_ns;             /* of the last tick; the writer's own */
     uint64_t ask_at_ns;              /* whether it may stay */
     uint64_t columns;                /* asked for; the writer takes them over into its mark */
     bool takes_packed, is_paused, is_closing;
@@ -241,10 +241,10 @@ static enum turn wait_turn(struct viewer *w)
     return turn;
 }
 
-static void note_sent(struct viewer *w, uint64_t tick)
+/* Before it is sent: the answer may come before the writer goes on. */
+static void note_under_way(struct viewer *w, uint64_t tick)
 {
     pthread_mutex_lock(&w->live->lock);
-    w->sent_at_ns = clk_mono_ns();
     for (int i = 0; i < LIVE_WINDOW; i++) {
         if (w->under_way[i] == 0) {
             w->under_way[i] = tick;
@@ -264,6 +264,7 @@ static bool send_tick(struct viewer *w, struct view *v, bool *is_greeted)
         feed_hello(v, &hello);
     struct text *t = text_for(w, v);
     view_unref(v);
+    note_under_way(w, tick);
     bool is_ok = hello.len == 0 || send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &hello);
     *is_greeted |= is_ok;
     sbuf_fini(&hello);
@@ -271,8 +272,7 @@ static bool send_tick(struct viewer *w, struct view *v, bool *is_greeted)
     is_ok = is_ok && (is_packed ? send_frame(w, MG_WEBSOCKET_OPCODE_BINARY, &t->packed)
                                 : send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &t->bytes));
     w->mark = t->after;
-    if (is_ok)
-        note_sent(w, tick);
+    w->sent_at_ns = clk_mono_ns();
     pthread_mutex_lock(&w->live->lock);
     text_unref(t);
     pthread_mutex_unlock(&w->live->lock);
@@ -384,11 +384,14 @@ static void on_ready(struct mg_connection *conn, void *arg)
     }
 }
 
-static void apply(struct viewer *w, const struct intake_live *m) /* under the lock */
+/* Under the lock. Whether it answers a tick: of those there are no more than ticks. */
+static bool apply(struct viewer *w, const struct intake_live *m)
 {
+    bool is_answer = false;
     switch (m->kind) {
     case LIVE_ACK:
         for (int i = 0; i < LIVE_WINDOW; i++) {
+            is_answer |= w->under_way[i] != 0 && w->under_way[i] <= m->tick;
             if (w->under_way[i] <= m->tick)
                 w->under_way[i] = 0;
         }
@@ -404,6 +407,7 @@ static void apply(struct viewer *w, const struct intake_live *m) /* under the lo
         break;
     }
     pthread_cond_signal(&w->changed);
+    return is_answer;
 }
 
 static bool is_flood(struct viewer *w)
@@ -428,14 +432,13 @@ static int on_text(struct mg_connection *conn, int flags, char *bytes, size_t le
     if (opcode == MG_WEBSOCKET_OPCODE_PING || opcode == MG_WEBSOCKET_OPCODE_PONG)
         return 1;
     bool is_whole = (flags & 0x80) != 0;
-    if (opcode != MG_WEBSOCKET_OPCODE_TEXT || !is_whole || is_flood(w) ||
-        !intake_live(bytes, len, &m))
+    if (opcode != MG_WEBSOCKET_OPCODE_TEXT || !is_whole || !intake_live(bytes, len, &m))
         return 0;
     pthread_mutex_lock(&w->live->lock);
     bool is_over = w->is_over;
-    apply(w, &m);
+    bool is_answer = apply(w, &m);
     pthread_mutex_unlock(&w->live->lock);
-    return is_over ? 0 : 1;
+    return !is_over && (is_answer || !is_flood(w)) ? 1 : 0;
 }
 
 static void on_close(const struct mg_connection *conn, void *arg)

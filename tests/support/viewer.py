@@ -43,15 +43,20 @@ class Viewer:
         return head[0] & 15, self.file.read(length)
 
     def message(self, *kinds):
+        """The next one of these kinds, or None at the end. Pings are answered, as browsers do without a word."""
         while frame := self.frame():
+            if frame[0] == 9:
+                self.send(10, frame[1])
             text = zlib.decompress(frame[1]) if frame[0] == 2 else frame[1]
             if frame[0] in (1, 2) and (said := json.loads(text))["type"] in kinds:
                 return said
         return None
 
     def say(self, text):
-        data = text.encode() if isinstance(text, str) else json.dumps(text).encode()
-        head = bytes([0x81, 0x80 | len(data)]) if len(data) < 126 else bytes([0x81, 0xFE]) + struct.pack(">H", len(data))
+        self.send(1, text.encode() if isinstance(text, str) else json.dumps(text).encode())
+
+    def send(self, opcode, data):
+        head = bytes([0x80 | opcode, 0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | opcode, 0xFE]) + struct.pack(">H", len(data))
         self.socket.sendall(head + b"\0\0\0\0" + data)
 
     def close(self):
