@@ -231,7 +231,9 @@ int receivers_open(struct master *m)
 const char *receivers_scrape(const struct scrape *s, const char *accept, struct sbuf *out)
 {
     const struct receivers *r = s->arg;
-    return exposition_write(s->snapshot, &s->kept, r->scrape, accept, out);
+    struct kept kept = s->kept;
+    kept.heap = heap_use();
+    return exposition_write(s->snapshot, &kept, r->scrape, accept, out);
 }
 
 /* The texts are those of the spec, which the output has. */

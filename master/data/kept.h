@@ -3,6 +3,7 @@
 /* kept: what a master keeps of a run in memory, by what it is, and how much that may become. It
  * grows by design, until it is there: what grows beside it is something else. About: without what
  * malloc adds, and what is in work for a moment. */
+#include "common/base/heap.h"
 #include <stddef.h>
 
 enum kept_kind {
@@ -19,6 +20,7 @@ struct kept {
         const char *what;
         size_t bytes, limit;
     } of[KEPT_KINDS];
+    struct heap_use heap; /* of the whole process; for whoever has time to ask */
 };
 
 struct record;

@@ -416,6 +416,10 @@ void families_add_kept(struct families *f, const struct kept *kept)
     begin(f, "katydid_kept_limit_bytes", FAMILY_GAUGE, "bytes", "What that may become");
     for (size_t i = 0; i < KEPT_KINDS; i++)
         add_one(f, "what", kept->of[i].what, (double)kept->of[i].limit);
+    begin(f, "katydid_heap_bytes", FAMILY_GAUGE, "bytes",
+          "Memory that the master uses, and what lies free between it");
+    add_one(f, "state", "used", (double)kept->heap.used);
+    add_one(f, "state", "free", (double)kept->heap.unused);
 }
 
 /* ---- as k6 has it ------------------------------------------------------------------------ */

@@ -13,7 +13,7 @@ import urllib.error
 import pytest
 
 import receivers
-from harness import free_port, get, katydid, locustfile, run_katydid, target, wait_for
+from harness import SANITIZED, free_port, get, katydid, locustfile, run_katydid, target, wait_for
 from read_outputs import read
 from receivers import user_of_rows
 
@@ -286,6 +286,8 @@ def kept(exposition):
     lines = [line for line in exposition.splitlines() if line.startswith("katydid_kept_")]
     told = {(line.split("{")[0], line.split('what="')[1].split('"')[0]): float(line.split()[-1]) for line in lines}
     found = {what: size for (family, what), size in told.items() if family == "katydid_kept_bytes"}
+    heap = {line.split('state="')[1].split('"')[0]: float(line.split()[-1]) for line in exposition.splitlines() if line.startswith("katydid_heap_bytes{")}
+    assert set(heap) == {"used", "free"} and (SANITIZED or heap["used"] > found["histograms"]), heap
     assert set(found) == {"timeline", "histograms", "samples", "metrics", "logs"} and all(size <= told["katydid_kept_limit_bytes", what] for what, size in found.items()), told
     return found
 
