@@ -12,6 +12,7 @@ are in the table. PostgreSQL (--out timescale) is left out: a store of others.
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -32,14 +33,15 @@ TIMELINE_MB, BUFFER_MB = 8, 1  # the least there is, so that the limits of what 
 BOUNDS = {"memory MB": 4.0, "rest MB": 4.0, "descriptors": 1.0, "processor %": 2.0}  # per hour
 KEPT_EVERY = 6  # samples: a scrape of 1,000 names costs more than they do
 KEPT_LINE = re.compile(r'katydid_kept_(limit_)?bytes\{.*?what="(\w+)".*?\} (\S+)')
+HEAP_LINE = re.compile(r'katydid_heap_bytes\{.*?state="(\w+)".*?\} (\S+)')
+TOLD = {"kept MB": "has limits", "used MB": "of the heap", "free MB": "of the heap"}  # what explains the others
 MB = 1 << 20
 
 
-def kept_by(url):
+def kept_by(text):
     """{kind: (bytes, most that they may be)} of what a master says that it keeps."""
-    from harness import get
     told = {}
-    for is_limit, kind, number in KEPT_LINE.findall(get(f"{url}/metrics").decode()):
+    for is_limit, kind, number in KEPT_LINE.findall(text):
         told.setdefault(kind, {})[bool(is_limit)] = float(number)
     assert told, "the master does not tell what it keeps"
     return {kind: (of[False], of[True]) for kind, of in told.items()}
@@ -50,7 +52,7 @@ class Sampler:
 
     def __init__(self, pids, url):
         from processes import processor_s
-        self.pids, self.url, self.rows, self.kept, self.began = pids, url, [], [], time.monotonic()
+        self.pids, self.url, self.rows, self.kept, self.heap, self.began = pids, url, [], [], {}, time.monotonic()
         self.used = {who: (time.monotonic(), processor_s(pid)) for who, pid in pids.items()}
 
     def take(self):
@@ -64,14 +66,18 @@ class Sampler:
             if who == "master":
                 row[who, "kept MB"] = self.keeps() / MB
                 row[who, "rest MB"] = row[who, "memory MB"] - row[who, "kept MB"]
+                row |= {(who, f"{state} MB"): size / MB for state, size in self.heap.items()}
             row[who, "descriptors"] = open_files(pid)
             row[who, "processor %"] = 100 * (used - before[1]) / max(at - before[0], 1e-3)
         self.rows.append((time.monotonic() - self.began, row))
 
     def keeps(self):
         """Bytes, as of the latest scrape."""
+        from harness import get
         if len(self.rows) % KEPT_EVERY == 0:
-            self.kept.append((time.monotonic() - self.began, kept_by(self.url)))
+            text = get(f"{self.url}/metrics").decode()
+            self.kept.append((time.monotonic() - self.began, kept_by(text)))
+            self.heap = {state: float(size) for state, size in HEAP_LINE.findall(text)}
         return sum(size for size, _ in self.kept[-1][1].values())
 
 
@@ -99,20 +105,24 @@ class Background:
 
 
 def watch_page(is_over, url):
-    """One who looks at the page all the time, and asks for what its other screens show."""
-    from harness import get
+    """One who looks at the page all the time."""
     from viewer import Viewer
-    asked = ["series", "failures", "exceptions", "workers", "events", "metrics", "samples?row=1", "logs?since=0", "heatmap", "verdict"]
-    viewer, ticks = Viewer(url, query="?pack=deflate"), 0
+    viewer, said = Viewer(url, query="?pack=deflate"), None
     try:
-        while not is_over.is_set() and (tick := viewer.message("tick")):
-            viewer.say({"type": "ack", "tick": tick["tick"]})
-            ticks += 1
-            if ticks % 10 == 0:
-                get(f"{url}/api/v1/{asked[ticks // 10 % len(asked)]}")
-        assert is_over.is_set(), "the page's socket was closed"
+        while not is_over.is_set() and (said := viewer.message("tick", "bye")) and said["type"] == "tick":
+            viewer.say({"type": "ack", "tick": said["tick"]})
+        assert is_over.is_set(), f"the page's socket was closed: {said['why'] if said else 'without a word'}"
     finally:
         viewer.close()
+
+
+def look_at_screens(is_over, url):
+    """What the page of that one asks for meanwhile: its other screens, one after another."""
+    from harness import get
+    for asked in itertools.cycle(["series", "failures", "exceptions", "workers", "events", "metrics", "samples?row=1", "logs?since=0", "heatmap", "verdict"]):
+        if is_over.wait(10):
+            return
+        get(f"{url}/api/v1/{asked}")
 
 
 def visit_page(is_over, url):
@@ -185,7 +195,7 @@ def soak(hours, folder):
         wait_for(lambda: boss.popen.poll() is not None or log.exists() and "All users spawned" in log.read_text(), "the users")
         assert boss.popen.poll() is None, boss.describe()
         sampler = Sampler({"master": boss.pid, "its script": children(boss.pid)[0], "worker 1": one.pid, "worker 2": two.pid}, url)
-        for work, *arguments in ((watch_page, url), (visit_page, url), (come_and_go, worker, lives)):
+        for work, *arguments in ((watch_page, url), (look_at_screens, url), (visit_page, url), (come_and_go, worker, lives)):
             back.start(work, *arguments)
         every, until = min(5.0, seconds / 200), time.monotonic() + seconds - 5
         try:
@@ -222,8 +232,8 @@ def soak(hours, folder):
 
 def verdict(who, what, slope):
     """A word for the line, and whether it counts as right, as wrong, or (None) is judged by its parts."""
-    if what == "kept MB" or (who, what) == ("master", "memory MB"):
-        return ("has limits" if what == "kept MB" else "kept + rest"), None
+    if what in TOLD or (who, what) == ("master", "memory MB"):
+        return TOLD.get(what, "kept + rest"), None
     is_flat = slope.is_within(BOUNDS[what])
     return ("flat" if is_flat else "GROWS"), is_flat
 
