@@ -25,7 +25,8 @@ class Visitor(getattr(locust, os.environ["KIND"])):
 
     @task
     def nothing(self):
-        pass
+        if os.environ["RAISES"]:
+            raise RuntimeError("each user, once")
 
 @events.test_stop.add_listener
 def tell(**_):
@@ -72,9 +73,9 @@ assert turns - before >= 15, (before, turns)
 """
 
 
-@pytest.mark.parametrize("kind, more", [("User", []), ("User", ["--stop-timeout", "60"]), ("HttpUser", []), ("FastHttpUser", [])])
-def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, more):
-    with locustfile(MANY) as path, katydid("-f", path, "--headless", "--only-summary", "-u", 5000, "-r", 5000, *more, env={"KIND": kind}) as process:
+@pytest.mark.parametrize("kind, raises, more", [("User", "", []), ("User", "", ["--stop-timeout", "60"]), ("HttpUser", "", []), ("FastHttpUser", "", []), ("HttpUser", "1", [])])
+def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, raises, more):
+    with locustfile(MANY) as path, katydid("-f", path, "--headless", "--only-summary", "-u", 5000, "-r", 5000, "--exit-code-on-error", 0, *more, env={"KIND": kind, "RAISES": raises}) as process:
         process.wait_line("All users spawned")
         process.signal(signal.SIGINT)
         assert process.wait() == 0, process.describe()

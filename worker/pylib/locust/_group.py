@@ -96,6 +96,13 @@ _KNOWN_TO_CLIENT = _references_alone() + 1  # references to a user in the loop b
 _KNOWN_TO_USER = _KNOWN_TO_CLIENT - 1
 
 
+def _part_from_set(user):
+    """Who raised once has one, and it has the user (users.py)."""
+    own = user.__dict__.get("_set")
+    if own is not None and getrefcount(own) == _KNOWN_TO_USER:
+        user._set = None
+
+
 def _left(users):
     """Those that are alive. Of the others those part from their clients whom nobody else knows: user and client have each other, so
     that their memory would only come back with the next look for garbage."""
@@ -103,7 +110,9 @@ def _left(users):
     for user in users:
         if is_alive(user):
             left.append(user)
-        elif getrefcount(user) == _KNOWN_TO_CLIENT:
+            continue
+        _part_from_set(user)
+        if getrefcount(user) == _KNOWN_TO_CLIENT:
             client = user.__dict__.get("client")
             if isinstance(client, _katydid.Session) and getrefcount(client) == _KNOWN_TO_USER and client.user is user:
                 client.user = None
