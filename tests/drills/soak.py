@@ -35,6 +35,7 @@ KEPT_EVERY = 6  # samples: a scrape of 1,000 names costs more than they do
 KEPT_LINE = re.compile(r'katydid_kept_(limit_)?bytes\{.*?what="(\w+)".*?\} (\S+)')
 HEAP_LINE = re.compile(r'katydid_heap_bytes\{.*?state="(\w+)".*?\} (\S+)')
 TOLD = {"kept MB": "has limits", "used MB": "of the heap", "free MB": "of the heap"}  # what explains the others
+BEFORE_END_S = 10  # of the test, which began later than the soak: who looks on goes first, whatever a scrape takes
 MB = 1 << 20
 
 
@@ -186,7 +187,7 @@ def soak(hours, folder):
     url = f"http://127.0.0.1:{web}"
     worker = lambda: katydid("-f", load, "--worker", "--master-port", port, cwd=folder, env=env)  # noqa: E731
     env = {"KATYDID_HISTORY": f"{folder}/history", "DD_API_KEY": "0123456789"}
-    back, failures = Background(), []
+    back, failures, began = Background(), [], time.monotonic()
     with target() as server, outputs(folder) as (options, taken, traces), \
             katydid("-f", load, "-H", server.url, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--web-port", web,
                     "--autostart", "--autoquit", 0, "--expect-workers", 2, "-u", USERS, "-r", USERS, "-t", seconds, "--timeline-memory", TIMELINE_MB,
@@ -197,9 +198,9 @@ def soak(hours, folder):
         sampler = Sampler({"master": boss.pid, "its script": children(boss.pid)[0], "worker 1": one.pid, "worker 2": two.pid}, url)
         for work, *arguments in ((watch_page, url), (look_at_screens, url), (visit_page, url), (come_and_go, worker, lives)):
             back.start(work, *arguments)
-        every, until = min(5.0, seconds / 200), time.monotonic() + seconds - 5
+        every, until = min(5.0, seconds / 200), began + seconds - BEFORE_END_S
         try:
-            while time.monotonic() < until and boss.popen.poll() is None:
+            while time.monotonic() + every < until and boss.popen.poll() is None:
                 back.is_over.wait(every)
                 sampler.take()
                 traces.calls.clear()

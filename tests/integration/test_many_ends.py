@@ -73,6 +73,39 @@ assert turns - before >= 15, (before, turns)
 """
 
 
+CIRCLES = """
+import gevent
+from locust import User, constant, task
+from locust.env import Environment
+alive = most = 0
+
+class Visitor(User):
+    wait_time = constant(1000)
+
+    def __init__(self, environment):
+        global alive
+        super().__init__(environment)
+        self.me = self
+        alive += 1
+
+    def __del__(self):
+        global alive
+        alive -= 1
+
+    @task
+    def nothing(self):
+        pass
+
+runner = Environment(user_classes=[Visitor]).create_local_runner()
+for _ in range(40):
+    runner.spawn_users({"Visitor": 20})
+    gevent.sleep(0.001)
+    most = max(most, alive)
+    runner.stop_users({"Visitor": 20})
+assert most < 200, most
+"""
+
+
 @pytest.mark.parametrize("kind, raises, more", [("User", "", []), ("User", "", ["--stop-timeout", "60"]), ("HttpUser", "", []), ("FastHttpUser", "", []), ("HttpUser", "1", [])])
 def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, raises, more):
     with locustfile(MANY) as path, katydid("-f", path, "--headless", "--only-summary", "-u", 5000, "-r", 5000, "--exit-code-on-error", 0, *more, env={"KIND": kind, "RAISES": raises}) as process:
@@ -81,6 +114,10 @@ def test_users_that_have_ended_give_their_memory_back_while_others_end(kind, rai
         assert process.wait() == 0, process.describe()
     seen = eval(process.stdout.splitlines()[-1])
     assert seen["started"] == seen["ended"] == 5000 and seen["held"] < 1000, process.describe()
+
+
+def test_users_that_come_and_go_do_not_pile_up_whatever_refers_to_them(tmp_path):
+    run_script(tmp_path, CIRCLES)
 
 
 def test_the_loop_has_its_turns_while_many_are_looked_at(tmp_path):

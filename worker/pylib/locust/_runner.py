@@ -33,6 +33,7 @@ _SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its tur
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
 _FEW = 10_000  # users that a garbage collection looks at in no time
+_COLLECTED_AT_ONCE = 100  # users that ended
 _USE_MORE = ("See https://docs.locust.io/en/stable/running-distributed.html for how to distribute the "
              "load over multiple CPU cores or machines")
 _TICK_S = 1.0  # between two questions to the load shape
@@ -108,6 +109,7 @@ class Runner:
         self._scenarios = _scenarios.NONE  # with an arrival rate
         self._is_over = False  # quit() was called
         self._ended = 0  # users, since gc.unfreeze()
+        self._left_behind = 0  # likewise, since gc.collect()
         self._bind_stats()
         counting.add(self)
         environment.events.user_error.add_listener(self._on_user_error)
@@ -357,6 +359,11 @@ class Runner:
         """What ended users left behind may be collected. That looks at all that are alive: not before as many have ended."""
         if self._ended and self.user_count <= max(self._ended, _FEW):
             gc.unfreeze()
+            self._left_behind += self._ended
+            is_much = self._left_behind >= max(_COLLECTED_AT_ONCE, self.user_count)
+            if is_much and max(10 * self._ended, self.user_count) <= _FEW:
+                gc.collect()  # else what nobody has any more would be frozen with the next users that start
+                self._left_behind = 0
             self._ended = 0
 
     def users_of(self, class_name):
