@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* grammar_goodput: goodput(ttft<300ms & itl<50ms), the share of answers of language models that keep
- * all of these. It is the rate of a metric with them as its tag, which workers count because a
- * threshold asks for it (gates.c). */
+/* grammar_goodput: goodput(ttft<300ms & itl<50ms), the share of answers of language models that
+ * keep all of these. It is the rate of a metric with them as its tag, which workers count because
+ * a threshold asks for it (gates.c). */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/verdict/scan.h"
