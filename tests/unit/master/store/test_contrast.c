@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "master/store/context.h"
+#include "master/store/sheet.h"
 #include "master/store/side.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/played_runs.h"
@@ -139,6 +141,48 @@ static void a_curve_ends_where_requests_do(void **state)
     contrast_fini(&c);
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+    while ((text = strstr(text, part))) {
+        text += strlen(part);
+        n++;
+    }
+    return n;
+}
+
+/* Of runs that are not compared there are curves, and no bands. */
+static void a_sheet_has_bands_where_runs_are_compared(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1.5);
+    struct side a = {.count = 0}, b = {.count = 0};
+    const struct side_ask ask = {.gate = &gate_usual};
+    char *why = NULL, refusal[] = "another load", none[] = "";
+    assert_true(side_open(&a, h, "latest~1", &ask, &why) && side_open(&b, h, "latest", &ask, &why));
+    const struct sheet_side before = {"before", a.runs, 1}, after = {"after", b.runs, 1};
+    struct contrast c = compare("latest~1", "latest", &gate_usual);
+    const struct contrast refused = {.refusal = refusal, .remarks = none};
+    json_t *context = context_of(&a.runs[0], &b.runs[0]);
+    struct sbuf out = {0};
+    sheet_add(&out, &c, &before, &after, context);
+    assert_int_equal(count_of(out.data, "class=\"band before\""), 1);
+    assert_int_equal(count_of(out.data, "class=\"band after\""), 2); /* its own, the change's */
+    assert_int_equal(count_of(out.data, "class=\"edge before\""), 2);
+    assert_int_equal(count_of(out.data, "nan"), 0);
+    sbuf_clear(&out);
+    sheet_add(&out, &refused, &before, &after, context);
+    assert_int_equal(count_of(out.data, "class=\"band"), 0);
+    assert_int_equal(count_of(out.data, "<polyline class=\"before\""), 1);
+    assert_int_equal(count_of(out.data, "nan"), 0);
+    sbuf_fini(&out);
+    json_decref(context);
+    contrast_fini(&c);
+    side_close(&a);
+    side_close(&b);
+}
+
 /* ---- the gate ---- */
 
 static void rows_come_in_the_order_of_what_they_contributed(void **state)
@@ -217,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(percentiles_have_intervals_and_so_has_their_change),
         TEST(a_curve_ends_where_requests_do),
+        TEST(a_sheet_has_bands_where_runs_are_compared),
         TEST(rows_come_in_the_order_of_what_they_contributed),
         TEST(a_row_that_is_8_percent_slower_is_named_and_no_other),
         TEST(of_twenty_equal_runs_at_most_one_is_an_alarm),

@@ -213,10 +213,10 @@ function Charts({ runs, compared }: { runs: readonly Opened[]; compared: readonl
   }, [runs, compared]);
   const { curves } = made;
   return (
-    <div class="charts">
+    <div class="charts">{/* in two columns the change is below its curves */}
       <Overlay id="compare-p95" title="p95" unit="ms" along="time" kind="ms" format={msUnit} {...made.p95} />
-      <Overlay id="compare-rps" title="Requests" unit="per second" along="time" kind="rate" format={rate} {...made.rps} />
       <Overlay id="compare-curves" title="Percentile curves" unit={`ms, ${curves.unit}`} along="shares" kind="ms" format={msUnit} x={curves.shares} lines={curves.lines} bands={curves.bands} empty="No request was answered." />
+      <Overlay id="compare-rps" title="Requests" unit="per second" along="time" kind="rate" format={rate} {...made.rps} />
       <Overlay id="compare-ratios" title="Change per percentile" unit={`%, ${curves.unit}`} along="shares" kind="percent" format={(value) => signedPercent(value, 1)} x={curves.shares} lines={curves.changes} bands={curves.changeBands} isBothWays empty="No request was answered." />
       <Overlay id="compare-failed" title="Failed" unit="per second" along="time" kind="rate" format={rate} {...made.failed} />
       <Overlay id="compare-users" title="Users" unit="" along="time" kind="count" format={count} {...made.users} />
