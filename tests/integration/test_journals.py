@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--out json, csv and jtl: every request that the target saw is in a file, whoever wrote it, and no disk changes the run."""
+"""--out json, csv and jtl: every request that the target saw is in a file, whoever wrote it, and no disk changes the run; and in the first two every value of other metrics."""
 
 import csv
 import gzip
@@ -67,10 +67,15 @@ def points(text):
     return found
 
 
+OF_REQUESTS = ("http_req", "data_")
+
+
 def of_json(text):
     """{name: (requests, failures)}"""
     requests, failures = Counter(), Counter()
     for metric, data in points(text):
+        if not metric.startswith(OF_REQUESTS):
+            continue
         name = data["tags"]["name"]
         requests[name] += data["value"] if metric == "http_reqs" else 0
         failures[name] += data["value"] if metric == "http_req_failed" else 0
@@ -116,6 +121,8 @@ def test_every_request_is_in_each_file(listener, tmp_path):
 def check_points(found):
     for metric, data in found:
         tags = data["tags"]
+        if not metric.startswith(OF_REQUESTS):
+            continue
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", data["time"]) and tags["group"] == "" and tags["region"] == "north"
         assert tags["expected_response"] == ("false" if EACH[tags["name"]][1] else "true")
         assert (tags["class"], tags["tier"]) == ("Shopper", "gold") and data["metadata"]["vu"] in ("1", "2", "3")
@@ -131,7 +138,7 @@ def check_points(found):
         if tags["name"] == "judged":
             assert "slow, really" in tags["error"] and tags["proto"] == "HTTP/1.1"
     for name in set(EACH) - {"call"}:
-        values = {metric: sum(data["value"] for which, data in found if which == metric and data["tags"]["name"] == name) for metric, _ in found}
+        values = {metric: sum(data["value"] for which, data in found if which == metric and data["tags"].get("name") == name) for metric, _ in found}
         parts = sum(values[f"http_req_{phase}"] for phase in PHASES)
         assert abs(parts - values["http_req_duration"]) < 0.002 * TIMES, "the phases are the time"
         assert (values["data_sent"] > 0) == (values["data_received"] > 0) == (name != "refused")
@@ -205,7 +212,88 @@ def body(text):
 
 
 def times(text):
-    return [json.loads(line)["data"]["time"] if line[0] == "{" else line.split(",")[1 if line.startswith(("http_", "data_")) else 0] for line in body(text)]
+    return [json.loads(line)["data"]["time"] if line[0] == "{" else line.split(",")[0 if line[0].isdigit() else 1] for line in body(text)]
+
+
+VALUES = '''
+from katydid import check
+from katydid.metrics import Counter, Gauge, Rate, Trend
+from locust import HttpUser, TaskSet, task
+sold, stock, found = Counter("sold", unit="EUR"), Gauge("stock"), Rate("found")
+size, took = Trend("size", unit="B"), Trend("took", unit="ms")
+class Shopper(HttpUser):
+    sample_tags = {"tier": "gold"}
+    @task
+    class Inner(TaskSet):
+        @task
+        def buy(self):
+            with self.group("pay"):
+                response = self.client.get("/", name="/")
+                check(response, {"is 200": lambda r: r.status_code == 200, "is a teapot": lambda r: r.status_code == 418}, tags={"shop": "north"})
+            sold.add(2.5, tags={"shop": "a,b", "name": "x"})
+            stock.add(-3)
+            found.add(True)
+            size.add(1e18)
+            took.add(0.0625)
+'''
+OF_K6 = {"vus": "gauge default", "vus_max": "gauge default", "iterations": "counter default", "iteration_duration": "trend time", "group_duration": "trend time", "checks": "rate default"}
+OF_SCRIPT = {"sold": "counter default", "stock": "gauge default", "found": "rate default", "size": "trend data", "took": "trend time"}
+
+
+def of_csv_values(text):
+    """[(metric, value, tags)], as those of JSON."""
+    found = []
+    for row in csv.DictReader(io.StringIO(text)):
+        extra = dict(one.split("=", 1) for one in row.pop("extra_tags").split("&") if one)
+        metric, value = row.pop("metric_name"), float(row.pop("metric_value"))
+        row.pop("timestamp"), row.pop("metadata")
+        found.append((metric, value, {"group": row.pop("group")} | {key: text for key, text in row.items() if text} | extra))
+    return found
+
+
+def test_values_of_other_metrics_are_in_both_of_k6s_files(tmp_path):
+    outs = ("--out", "json=r.json", "--out", "csv=r.csv", "--jtl", "r.jtl", "--out", "json=r.json.gz")
+    with target() as shop, locustfile(VALUES) as file:
+        ended = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-i", TIMES, "--summary", "s.json", "--series-tags", "region=north", *outs, cwd=tmp_path)
+    assert ended.code == 0, ended.describe()
+    text = (tmp_path / "r.json").read_text()
+    told = {one["metric"]: f"{one['data']['type']} {one['data']['contains']}" for one in map(json.loads, text.splitlines()) if one["type"] == "Metric"}
+    assert {metric: told[metric] for metric in told if not metric.startswith(OF_REQUESTS)} == OF_K6 | OF_SCRIPT
+    assert points(gzip.decompress((tmp_path / "r.json.gz").read_bytes()).decode()) == points(text)
+    rest = [(metric, data) for metric, data in points(text) if not metric.startswith(OF_REQUESTS)]
+    values = {metric: [data["value"] for which, data in rest if which == metric] for metric, _ in rest}
+    assert values["iterations"] == values["found"] == TIMES * [1] and values["checks"] == TIMES * [1, 0]
+    assert values["sold"] == TIMES * [2.5] and values["stock"] == TIMES * [-3] and values["size"] == TIMES * [1e18] and values["took"] == TIMES * [0.0625]
+    assert len(values["iteration_duration"]) == len(values["group_duration"]) == TIMES
+    assert all(whole >= part > 0 for whole, part in zip(sorted(values["iteration_duration"]), sorted(values["group_duration"]), strict=True))
+    assert len(values["vus"]) == len(values["vus_max"]) > 0 and max(values["vus"]) == values["vus_max"][-1] <= 2
+    of_all = {"class": "Shopper", "tier": "gold", "region": "north", "group": ""}
+    for metric, more in (("checks", {"check": "is a teapot", "group": "pay", "shop": "north"}), ("group_duration", {"group": "pay"}), ("iterations", {}), ("sold", {"shop": "a,b", "name": "x"}), ("took", {})):
+        one = next(data for which, data in reversed(rest) if which == metric)
+        assert one["tags"] == of_all | more and one["metadata"]["vu"] in ("1", "2")
+    assert next(data for which, data in rest if which == "vus").keys() == {"time", "value", "tags"}
+    of_csv_file = [one for one in of_csv_values((tmp_path / "r.csv").read_text()) if not one[0].startswith(OF_REQUESTS)]
+    assert [(metric, round(data["value"], 6), data["tags"]) for metric, data in rest] == of_csv_file
+    assert of_jtl((tmp_path / "r.jtl").read_text()) == {"/": (TIMES, 0)}
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert {one["kind"]: (one["sent"], one["dropped"]) for one in summary["outputs"]} == dict.fromkeys(("json", "json 2", "csv", "jtl"), (TIMES, 0))
+    assert not {one["metric"] for one in summary.get("metrics", [])} & {"iterations", "iteration_duration"}, "a file adds nothing to the summary"
+
+
+def test_iterations_of_the_plain_loop_and_of_arrivals_are_in_the_file(tmp_path):
+    plain = "from locust import HttpUser, constant, task\nclass Looper(HttpUser):\n    wait_time = constant(0.01)\n    @task\n    def one(self):\n        self.client.get('/')\n"
+    slow = plain.replace("Looper", "Arriver").replace("'/'", "'/delay/400'")
+    with target() as shop, locustfile(plain) as file:
+        ended = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "-t", 1, "--out", "json=r.json", cwd=tmp_path)
+        assert ended.code == 0, ended.describe()
+        found = Counter(metric for metric, _ in points((tmp_path / "r.json").read_text()))
+        assert found["http_reqs"] - 3 <= found["iterations"] == found["iteration_duration"] <= found["http_reqs"]
+    with target() as shop, locustfile(slow) as file:
+        ended = run_katydid("-f", file, "-H", shop.url, "--headless", "--scenario", "few:constant-arrival-rate:rate=20/s,duration=2s,users=2,on_busy=drop", "--summary", "s.json", "--out", "json=a.json", cwd=tmp_path)
+    scenario, = json.loads((tmp_path / "s.json").read_text())["scenarios"]["scenarios"]
+    found = points((tmp_path / "a.json").read_text())
+    assert sum(data["value"] for metric, data in found if metric == "dropped_iterations") == scenario["dropped"] > 0, ended.describe()
+    assert {data["tags"]["scenario"] for metric, data in found if metric in ("iterations", "dropped_iterations")} == {"few"}
 
 
 def test_json_on_standard_output(tmp_path):

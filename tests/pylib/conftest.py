@@ -126,7 +126,7 @@ def fake_core():
     core.Group = FakeGroup
     core.samples = lambda: None
     core.series_forget = core.series_heard = core.series_tags = lambda *_: None
-    core.journals_open = core.journals_close = core.journals_end = core.journals_users = core.journals_user = lambda *_: None
+    core.journals_open = core.journals_close = core.journals_end = core.journals_users = core.journals_user = core.journal_vus = core.journal_iteration = lambda *_: None
     core.journals_tags = lambda *_: None
     core.journals_state = lambda: []
     core.trace_open = core.trace_close = lambda *_: None

@@ -28,12 +28,22 @@
 #define BLOCK_NS UINT64_C(2000000000) /* and later ones are read late */
 #define CLASSES_MOST 64
 
-enum record { RECORD_PLACE, RECORD_REQUEST };
+enum record { RECORD_PLACE, RECORD_REQUEST, RECORD_METRIC, RECORD_VALUES };
 
 struct request_head { /* the texts follow */
     struct journal_numbers n;
     uint32_t place;
     uint16_t url_len, error_len, reason_len;
+};
+
+struct values_head {
+    uint64_t at_us;
+    uint32_t place, user;
+    struct {
+        uint32_t metric;
+        double value;
+    } list[JOURNAL_VALUES_MOST];
+    uint32_t count;
 };
 
 struct journal {
@@ -45,7 +55,7 @@ struct journal {
     uint64_t offered;
     uint64_t stalled_at; /* ring.taken when it was given up to wait; UINT64_MAX: never */
     /* of both */
-    _Atomic uint64_t written, dropped;
+    _Atomic uint64_t written, dropped, values_dropped;
     _Atomic(char *) trouble, note;
     pthread_mutex_t lock;
     pthread_cond_t wake, room;
@@ -56,9 +66,11 @@ struct journal {
     struct journal_writing writing;
     struct journal_seen *seen;
     size_t seen_count;
+    struct journal_seen_metric *metrics;
+    size_t metric_count;
     struct sbuf out;
-    uint64_t lines, out_since; /* requests in `out`; when the first of them came */
-    uint64_t looked_at;        /* whether the file is there */
+    uint64_t lines, values, out_since; /* in `out`: requests, values; when the first of them came */
+    uint64_t looked_at;                /* whether the file is there */
     bool is_broken;
 };
 
@@ -71,6 +83,8 @@ struct journals {
     struct journal *list[JOURNALS_MOST];
     size_t count;
     struct journal_places places;
+    unsigned *metrics; /* by number: a bit for each journal that knows it */
+    size_t metric_count;
     struct class_users classes[CLASSES_MOST + 1]; /* the last: of those that are too many */
     size_t class_count;
     uint32_t users;
@@ -115,7 +129,9 @@ static void flush(struct journal *j)
     if (error)
         break_off(j, error);
     atomic_fetch_add(j->is_broken ? &j->dropped : &j->written, j->lines);
-    j->lines = 0;
+    if (j->is_broken)
+        atomic_fetch_add(&j->values_dropped, j->values);
+    j->lines = j->values = 0;
     sbuf_clear(&j->out);
     pthread_mutex_lock(&j->lock);
     pthread_cond_broadcast(&j->room);
@@ -144,6 +160,45 @@ static void take_place(struct journal *j, const char *record, size_t len)
     seen_read(&j->seen[number], record + sizeof number, len - sizeof number);
 }
 
+static void take_metric(struct journal *j, const char *record, size_t len)
+{
+    uint32_t number;
+    memcpy(&number, record, sizeof number);
+    if (number >= j->metric_count) {
+        const size_t count = (number + 8) * 2;
+        j->metrics = mem_realloc(j->metrics, count * sizeof *j->metrics);
+        memset(j->metrics + j->metric_count, 0, (count - j->metric_count) * sizeof *j->metrics);
+        j->metric_count = count;
+    }
+    seen_metric_read(&j->metrics[number], record + sizeof number, len - sizeof number);
+}
+
+static void begin_lines(struct journal *j)
+{
+    if (!j->lines && !j->values)
+        j->out_since = clk_mono_ns();
+}
+
+static void take_values(struct journal *j, const char *record)
+{
+    struct values_head head;
+    memcpy(&head, record, sizeof head);
+    if (j->is_broken) {
+        atomic_fetch_add(&j->values_dropped, head.count);
+        return;
+    }
+    begin_lines(j);
+    j->values += head.count;
+    for (uint32_t i = 0; i < head.count; i++) {
+        const struct journal_point p = {.place = &j->seen[head.place],
+                                        .metric = &j->metrics[head.list[i].metric],
+                                        .at_us = head.at_us,
+                                        .user = head.user,
+                                        .value = head.list[i].value};
+        j->format->value(&j->writing, &p, &j->out);
+    }
+}
+
 static void take_request(struct journal *j, const char *record)
 {
     struct request_head head;
@@ -157,9 +212,27 @@ static void take_request(struct journal *j, const char *record)
         atomic_fetch_add(&j->dropped, 1);
         return;
     }
-    if (!j->lines++)
-        j->out_since = clk_mono_ns();
+    begin_lines(j);
+    j->lines++;
     j->format->lines(&j->writing, &j->seen[head.place], &r, &j->out);
+}
+
+static void take(struct journal *j, enum record kind, const char *record, size_t len)
+{
+    switch (kind) {
+    case RECORD_PLACE:
+        take_place(j, record, len);
+        break;
+    case RECORD_REQUEST:
+        take_request(j, record);
+        break;
+    case RECORD_METRIC:
+        take_metric(j, record, len);
+        break;
+    case RECORD_VALUES:
+        take_values(j, record);
+        break;
+    }
 }
 
 /* All that is in the ring. */
@@ -170,10 +243,7 @@ static void consume(struct journal *j)
     unsigned kind;
     size_t len;
     while ((record = ring_peek(&j->ring, &kind, &len)) != NULL) {
-        if (kind == RECORD_PLACE)
-            take_place(j, record, len);
-        else
-            take_request(j, record);
+        take(j, kind, record, len);
         ring_release(&j->ring);
         if (j->out.len >= most)
             flush(j);
@@ -204,6 +274,9 @@ static void free_journal(struct journal *j)
     for (size_t i = 0; i < j->seen_count; i++)
         seen_fini(&j->seen[i]);
     free(j->seen);
+    for (size_t i = 0; i < j->metric_count; i++)
+        seen_metric_fini(&j->metrics[i]);
+    free(j->metrics);
     sbuf_fini(&j->out);
     sbuf_fini(&j->writing.rest);
     ring_fini(&j->ring);
@@ -349,15 +422,45 @@ static bool put_request(struct journal *j, const struct journal_place *p,
     return true;
 }
 
-static bool put_both(struct journal *j, unsigned bit, struct journal_place *p,
-                     const struct journal_request *r)
+static bool tell_place(struct journal *j, unsigned bit, struct journal_place *p)
 {
-    if (p->number == PLACE_NO_NUMBER || !(p->known_to & bit)) {
-        if (!put_place(j, p))
-            return false;
-        p->known_to |= bit;
-    }
-    return put_request(j, p, r);
+    if (p->number != PLACE_NO_NUMBER && p->known_to & bit)
+        return true;
+    if (!put_place(j, p))
+        return false;
+    p->known_to |= bit;
+    return true;
+}
+
+static bool tell_metric(struct journals *js, size_t which, const struct journal_value *v)
+{
+    const unsigned bit = 1u << which;
+    const struct journal_metric *m = &v->metric;
+    if (js->metrics[v->number] & bit)
+        return true;
+    const size_t name = strlen(m->name) + 1, type = strlen(m->type) + 1;
+    const size_t contains = strlen(m->contains) + 1;
+    char *to =
+        ring_room(&js->list[which]->ring, RECORD_METRIC, sizeof v->number + name + type + contains);
+    if (!to)
+        return false;
+    to = mempcpy(to, &v->number, sizeof v->number);
+    to = mempcpy(to, m->name, name);
+    to = mempcpy(to, m->type, type);
+    memcpy(to, m->contains, contains);
+    ring_put(&js->list[which]->ring);
+    js->metrics[v->number] |= bit;
+    return true;
+}
+
+static bool put_values(struct journal *j, const struct values_head *head)
+{
+    char *to = ring_room(&j->ring, RECORD_VALUES, sizeof *head);
+    if (!to)
+        return false;
+    memcpy(to, head, sizeof *head);
+    ring_put(&j->ring);
+    return true;
 }
 
 static void wake(struct journal *j)
@@ -408,7 +511,7 @@ unsigned journals_put(struct journals *js, struct journal_place *place,
         const unsigned bit = 1u << i;
         if (!(to & bit))
             continue;
-        if (put_both(j, bit, place, &mine))
+        if (tell_place(j, bit, place) && put_request(j, place, &mine))
             j->offered++;
         else if (j->waits && !is_stalled(j))
             full |= bit;
@@ -417,6 +520,63 @@ unsigned journals_put(struct journals *js, struct journal_place *place,
         wake(j);
     }
     return full;
+}
+
+static void know_metrics(struct journals *js, const struct journal_value *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].number >= js->metric_count) {
+            const size_t most = (list[i].number + 8) * 2;
+            js->metrics = mem_realloc(js->metrics, most * sizeof *js->metrics);
+            memset(js->metrics + js->metric_count, 0,
+                   (most - js->metric_count) * sizeof *js->metrics);
+            js->metric_count = most;
+        }
+}
+
+static bool put_all(struct journals *js, size_t which, struct journal_place *place,
+                    const struct journal_value *list, const struct values_head *head)
+{
+    if (!tell_place(js->list[which], 1u << which, place))
+        return false;
+    for (size_t i = 0; i < head->count; i++)
+        if (!tell_metric(js, which, &list[i]))
+            return false;
+    return put_values(js->list[which], head);
+}
+
+unsigned journals_put_values(struct journals *js, struct journal_place *place, uint64_t at_us,
+                             uint32_t user, const struct journal_value *list, size_t count,
+                             unsigned to)
+{
+    unsigned full = 0;
+    struct values_head head = {.at_us = at_us, .place = place->number, .user = user};
+    for (; head.count < count && head.count < JOURNAL_VALUES_MOST; head.count++) {
+        head.list[head.count].metric = list[head.count].number;
+        head.list[head.count].value = list[head.count].value;
+    }
+    know_metrics(js, list, head.count);
+    for (size_t i = 0; i < js->count; i++) {
+        struct journal *j = js->list[i];
+        if (!(to & 1u << i) || !j->format->value)
+            continue;
+        if (!put_all(js, i, place, list, &head)) {
+            if (j->waits && !is_stalled(j))
+                full |= 1u << i;
+            else
+                atomic_fetch_add(&j->values_dropped, head.count);
+        }
+        wake(j);
+    }
+    return full;
+}
+
+bool journals_have_values(const struct journals *js)
+{
+    for (size_t i = 0; i < js->count; i++)
+        if (js->list[i]->format->value)
+            return true;
+    return false;
 }
 
 void journals_await_room(struct journals *js, unsigned which)
@@ -441,6 +601,13 @@ void journals_drop(struct journals *js, unsigned which)
     for (size_t i = 0; i < js->count; i++)
         if (which & 1u << i)
             drop(js->list[i]);
+}
+
+void journals_drop_values(struct journals *js, unsigned which, size_t count)
+{
+    for (size_t i = 0; i < js->count; i++)
+        if (which & 1u << i && js->list[i]->format->value)
+            atomic_fetch_add(&js->list[i]->values_dropped, count);
 }
 
 void journals_end(struct journals *js)
@@ -468,6 +635,7 @@ struct journal_state journals_state(struct journals *js, size_t which)
     pthread_mutex_unlock(&j->lock);
     s.dropped = atomic_load(&j->dropped);
     s.written = atomic_load(&j->written);
+    s.values_dropped = atomic_load(&j->values_dropped);
     s.offered = j->offered;
     return s;
 }
@@ -489,5 +657,6 @@ void journals_free(struct journals *js)
     for (size_t i = 0; i < js->class_count; i++)
         free(js->classes[i].name);
     places_fini(&js->places);
+    free(js->metrics);
     free(js);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* journal: a file with every single request of this worker. No Python in here.
+/* journal: a file with every single request of this worker, and, where its format has them, with
+ * every value of other metrics. No Python in here.
  *
  * One that is recorded is put as numbers and short texts into a ring of fixed size; a thread of the
  * journal makes lines of them, packs and writes them. So a request costs a copy of some hundred
@@ -71,6 +72,18 @@ struct journal_request {
     struct journal_text url, error, reason; /* empty: none */
 };
 
+/* What a value is of, as k6 tells of it. */
+struct journal_metric {
+    const char *name, *type, *contains; /* type: counter, gauge, rate, trend; contains: default,
+                                           time (milliseconds), data (bytes) */
+};
+struct journal_value {
+    uint32_t number; /* from 0 up, one for each metric: as few as can be */
+    struct journal_metric metric;
+    double value;
+};
+#define JOURNAL_VALUES_MOST 2 /* at one time */
+
 struct journals;      /* those of a worker, for one run */
 struct journal_place; /* what a request has in common with others */
 
@@ -102,10 +115,18 @@ bool journal_place_is_kept(const struct journal_place *p); /* not only until the
 unsigned journals_put(struct journals *js, struct journal_place *place,
                       const struct journal_request *r, unsigned to);
 #define JOURNALS_ALL (~0u)
+/* The same of values, which are of one time (unix, us), user (0: none) and place, of which method
+ * and name are not looked at. Formats that have none of them take them as written. */
+unsigned journals_put_values(struct journals *js, struct journal_place *place, uint64_t at_us,
+                             uint32_t user, const struct journal_value *list, size_t count,
+                             unsigned to);
+/* Whether there is one with a format that has values. */
+bool journals_have_values(const struct journals *js);
 /* Waits until those have room, or do not come forward. Any thread. */
 void journals_await_room(struct journals *js, unsigned which);
-/* Those have dropped one. */
+/* Those have dropped a request; so many values. */
 void journals_drop(struct journals *js, unsigned which);
+void journals_drop_values(struct journals *js, unsigned which, size_t count);
 /* How many users this worker has now, of that class; NULL: of all. */
 void journals_users(struct journals *js, const char *class, uint32_t count);
 
@@ -114,10 +135,11 @@ void journals_end(struct journals *js);
 
 struct journal_state {
     uint64_t offered, written, dropped; /* requests */
-    const char *trouble;                /* why nothing more is written; NULL: it is */
-    const char *note;                   /* what is to be known of the file; NULL: nothing. Both live
-                                           as long as the journals */
-    bool is_done;                       /* after journals_end */
+    uint64_t values_dropped;
+    const char *trouble; /* why nothing more is written; NULL: it is */
+    const char *note;    /* what is to be known of the file; NULL: nothing. Both live
+                            as long as the journals */
+    bool is_done;        /* after journals_end */
 };
 size_t journals_count(const struct journals *js);
 struct journal_state journals_state(struct journals *js, size_t which);

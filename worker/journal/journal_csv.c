@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: MIT
-/* CSV as k6 writes it (--out csv): a line for each metric of a request, the tags that k6 knows in
- * columns of their own, the others as key=value&key=value in one. */
+/* CSV as k6 writes it (--out csv): a line for each metric of a request and each value of other
+ * metrics, the tags that k6 knows in columns of their own, the others as key=value&key=value in
+ * one.
+ */
 #include "worker/journal/journal_format.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-/* check, service and subproto are k6's; no request has them here. */
+/* Of tags; check, service and subproto are k6's, no request has them here. */
+static const char *const columns[] = {"check",       "error",   "error_code", "expected_response",
+                                      "group",       "method",  "name",       "proto",
+                                      "scenario",    "service", "status",     "subproto",
+                                      "tls_version", "url"};
+#define COLUMNS (sizeof columns / sizeof *columns)
+
 static void head(struct sbuf *out)
 {
-    sbuf_adds(out, "metric_name,timestamp,metric_value,check,error,error_code,expected_response,"
-                   "group,method,name,proto,scenario,service,status,subproto,tls_version,url,"
-                   "extra_tags,metadata\n");
+    sbuf_adds(out, "metric_name,timestamp,metric_value,");
+    for (size_t i = 0; i < COLUMNS; i++) {
+        sbuf_adds(out, columns[i]);
+        sbuf_addc(out, ',');
+    }
+    sbuf_adds(out, "extra_tags,metadata\n");
 }
 
 static void add_text(struct sbuf *out, struct journal_text text)
@@ -41,17 +53,42 @@ static struct journal_text text_of(const char *text)
     return (struct journal_text){text, strlen(text)};
 }
 
+static bool is_text(struct journal_text t, const char *text)
+{
+    return t.len == strlen(text) && memcmp(t.text, text, t.len) == 0;
+}
+
+/* Only values have tags that are: of requests they are none of the place's. */
+static bool is_column(struct journal_text key)
+{
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (is_text(key, columns[i]))
+            return true;
+    return false;
+}
+
 static void add_extras(const struct journal_writing *w, const struct journal_seen *p,
                        struct sbuf *out)
 {
     struct sbuf extra = {0};
     add_extra(&extra, text_of("class"), p->part[JOURNAL_CLASS]);
     for (size_t i = 0; i < p->tag_count; i++)
-        add_extra(&extra, p->key[i], p->value[i]);
+        if (!is_column(p->key[i]))
+            add_extra(&extra, p->key[i], p->value[i]);
     if (w->worker)
         add_extra(&extra, text_of("worker"), text_of(w->worker));
     add_text(out, (struct journal_text){extra.data ? extra.data : "", extra.len});
     sbuf_fini(&extra);
+}
+
+static void add_metadata(struct sbuf *out, uint32_t number)
+{
+    char user[24];
+    if (number) {
+        sbuf_adds(out, "vu=");
+        sbuf_add(out, user, (size_t)(put_u64(user, number) - user));
+    }
+    sbuf_addc(out, '\n');
 }
 
 /* What stands in the columns from `check` on, in the same way in each line of a request. */
@@ -59,7 +96,7 @@ static void make_rest(struct journal_writing *w, const struct journal_seen *p,
                       const struct journal_request *r)
 {
     struct sbuf *out = &w->rest;
-    char own[OWNS][16], user[24];
+    char own[OWNS][16];
     journal_own(&r->n, own);
     sbuf_clear(out);
     sbuf_adds(out, ",,");
@@ -77,11 +114,7 @@ static void make_rest(struct journal_writing *w, const struct journal_seen *p,
     add_own(out, own[OWN_TLS]);
     add_text(out, r->url);
     add_extras(w, p, out);
-    if (r->n.user) {
-        sbuf_adds(out, "vu=");
-        sbuf_add(out, user, (size_t)(put_u64(user, r->n.user) - user));
-    }
-    sbuf_addc(out, '\n');
+    add_metadata(out, r->n.user);
 }
 
 static char *put_time(struct journal_writing *w, char *to, uint64_t us)
@@ -129,4 +162,47 @@ static void lines(struct journal_writing *w, struct journal_seen *place,
     }
 }
 
-const struct journal_format journal_csv = {.name = "csv", .head = head, .lines = lines};
+static struct journal_text tag_of(const struct journal_seen *p, const char *key)
+{
+    if (strcmp(key, "group") == 0)
+        return p->part[JOURNAL_GROUP];
+    if (strcmp(key, "scenario") == 0)
+        return p->part[JOURNAL_SCENARIO];
+    for (size_t i = 0; i < p->tag_count; i++)
+        if (is_text(p->key[i], key))
+            return p->value[i];
+    return (struct journal_text){"", 0};
+}
+
+/* What stands from the comma behind the value up to the metadata, kept ready with the place. */
+static void make_ready(const struct journal_writing *w, struct journal_seen *p)
+{
+    sbuf_clear(&p->ready);
+    sbuf_addc(&p->ready, ',');
+    for (size_t i = 0; i < COLUMNS; i++)
+        add_text(&p->ready, tag_of(p, columns[i]));
+    add_extras(w, p, &p->ready);
+    p->ready_for = JOURNAL_KEY_OF_VALUES;
+}
+
+static void line_of_value(struct journal_writing *w, const struct journal_point *p,
+                          struct sbuf *out)
+{
+    char text[40];
+    uint64_t thousandths;
+    if (p->place->ready_for != JOURNAL_KEY_OF_VALUES)
+        make_ready(w, p->place);
+    sbuf_adds(out, p->metric->metric.name);
+    sbuf_addc(out, ',');
+    sbuf_add(out, text, (size_t)(put_time(w, text, p->at_us) - text));
+    sbuf_addc(out, ',');
+    if (whole_thousandths(p->value, &thousandths))
+        sbuf_add(out, text, (size_t)(put_value(text, thousandths) - text));
+    else
+        sbuf_addf(out, "%f", p->value);
+    sbuf_add(out, p->place->ready.data, p->place->ready.len);
+    add_metadata(out, p->user);
+}
+
+const struct journal_format journal_csv = {
+    .name = "csv", .head = head, .lines = lines, .value = line_of_value};

@@ -114,6 +114,14 @@ char *put_thousandths(char *to, uint64_t thousandths)
     return to;
 }
 
+bool whole_thousandths(double value, uint64_t *thousandths)
+{
+    if (!(value >= 0 && value < 1e12))
+        return false;
+    *thousandths = (uint64_t)(value * 1000 + 0.5);
+    return (double)*thousandths / 1000 == value;
+}
+
 char *put_rfc3339(struct journal_writing *w, char *to, uint64_t unix_us)
 {
     const int64_t second = (int64_t)(unix_us / 1000000);

@@ -12,20 +12,27 @@ struct journal_writing { /* what the lines of one file have in common */
     char date[24];       /* 2026-11-29T17:07:25. */
 };
 
+struct journal_point {
+    struct journal_seen *place;
+    struct journal_seen_metric *metric;
+    uint64_t at_us; /* unix time */
+    uint32_t user;  /* 0: none */
+    double value;
+};
+
 struct journal_format {
     const char *name;
     void (*head)(struct sbuf *out); /* of a new file; NULL: it has none */
     void (*lines)(struct journal_writing *w, struct journal_seen *place,
                   const struct journal_request *r, struct sbuf *out);
+    /* One value of another metric; NULL: it has none of them. */
+    void (*value)(struct journal_writing *w, const struct journal_point *p, struct sbuf *out);
 };
 
 extern const struct journal_format journal_json, journal_csv, journal_jtl;
 const struct journal_format *journal_format_of(const char *name); /* NULL: there is none */
 
 /* What k6 has of each request. */
-struct journal_metric {
-    const char *name, *type, *contains;
-};
 enum journal_metrics {
     METRIC_REQS,
     METRIC_DURATION,
@@ -51,13 +58,16 @@ size_t journal_points(const struct journal_numbers *n, enum journal_metrics whic
 enum journal_own { OWN_ERROR_CODE, OWN_EXPECTED, OWN_PROTO, OWN_STATUS, OWN_TLS, OWNS };
 extern const char *const journal_own_names[OWNS];
 void journal_own(const struct journal_numbers *n, char texts[static OWNS][16]);
-/* Equal for requests whose own tags are; never 0. */
+/* Equal for requests whose own tags are; never 0, nor that of values. */
 uint64_t journal_own_key(const struct journal_numbers *n);
+#define JOURNAL_KEY_OF_VALUES UINT64_C(1)
 
 /* ---- texts: each writes at `to`, where there is room, and returns the end. No printf: these are
  * for each line. */
 char *put_u64(char *to, uint64_t number);
 char *put_thousandths(char *to, uint64_t thousandths); /* 1.5, without zeros at its end */
+/* Of a value that is in whole thousandths, which most are: those. Else false. */
+bool whole_thousandths(double value, uint64_t *thousandths);
 #define PUT_TIME_ROOM 32
 /* 2026-11-29T17:07:25.123456Z */
 char *put_rfc3339(struct journal_writing *w, char *to, uint64_t unix_us);

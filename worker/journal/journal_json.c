@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* JSON lines as k6 writes them (--out json): a Metric before the first Point of each, and a Point
- * for each metric of a request, with all its tags.
+ * for each metric of a request, with all its tags, and for each value of other metrics.
  *
  * Ten lines a request have one end, which is most of them: it is made once a request; and of that
  * what follows from the place and the answer's kind is kept ready with the place. */
 #include "worker/journal/journal_format.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define VALUE_ROOM 32
@@ -33,14 +35,22 @@ static const struct {
 };
 _Static_assert(sizeof BEFORE_TIME("http_req_tls_handshaking") <= BEFORE_ROOM, "the longest one");
 
-static void tell_metric(struct journal_writing *w, enum journal_metrics which, struct sbuf *out)
+static void tell_metric(const struct journal_metric *m, struct sbuf *out)
 {
-    const struct journal_metric *m = &journal_metrics[which];
-    w->metrics |= 1u << which;
     sbuf_addf(out,
               "{\"type\":\"Metric\",\"data\":{\"name\":\"%s\",\"type\":\"%s\",\"contains\":\"%s\","
               "\"thresholds\":[],\"submetrics\":null},\"metric\":\"%s\"}\n",
               m->name, m->type, m->contains, m->name);
+}
+
+static void tell_metrics(struct journal_writing *w, const enum journal_metrics *which, size_t count,
+                         struct sbuf *out)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(w->metrics & 1u << which[i])) {
+            w->metrics |= 1u << which[i];
+            tell_metric(&journal_metrics[which[i]], out);
+        }
 }
 
 static void add_tag(struct sbuf *out, const char *key, const char *value, size_t len)
@@ -55,6 +65,19 @@ static void add_part(struct sbuf *out, const char *key, struct journal_text valu
 {
     if (value.len)
         add_tag(out, key, value.text, value.len);
+}
+
+static void add_more_tags(const struct journal_writing *w, const struct journal_seen *p,
+                          struct sbuf *out)
+{
+    for (size_t i = 0; i < p->tag_count; i++) {
+        sbuf_add_json(out, p->key[i].text, p->key[i].len);
+        sbuf_addc(out, ':');
+        sbuf_add_json(out, p->value[i].text, p->value[i].len);
+        sbuf_addc(out, ',');
+    }
+    if (w->worker)
+        add_tag(out, "worker", w->worker, strlen(w->worker));
 }
 
 /* All that the place and the kind of answer say; a comma at its end. */
@@ -73,15 +96,21 @@ static void make_ready(const struct journal_writing *w, struct journal_seen *p,
     add_tag(out, "method", p->part[JOURNAL_METHOD].text, p->part[JOURNAL_METHOD].len);
     add_tag(out, "name", p->part[JOURNAL_NAME].text, p->part[JOURNAL_NAME].len);
     add_part(out, "scenario", p->part[JOURNAL_SCENARIO]);
-    for (size_t i = 0; i < p->tag_count; i++) {
-        sbuf_add_json(out, p->key[i].text, p->key[i].len);
-        sbuf_addc(out, ':');
-        sbuf_add_json(out, p->value[i].text, p->value[i].len);
-        sbuf_addc(out, ',');
-    }
-    if (w->worker)
-        add_tag(out, "worker", w->worker, strlen(w->worker));
+    add_more_tags(w, p, out);
     p->ready_for = journal_own_key(n);
+}
+
+/* The same of values: what a metric has no tag for is not there. */
+static void make_ready_for_values(const struct journal_writing *w, struct journal_seen *p)
+{
+    struct sbuf *out = &p->ready;
+    sbuf_clear(out);
+    sbuf_adds(out, ",\"tags\":{");
+    add_part(out, "class", p->part[JOURNAL_CLASS]);
+    add_tag(out, "group", p->part[JOURNAL_GROUP].text, p->part[JOURNAL_GROUP].len);
+    add_part(out, "scenario", p->part[JOURNAL_SCENARIO]);
+    add_more_tags(w, p, out);
+    p->ready_for = JOURNAL_KEY_OF_VALUES;
 }
 
 /* What nearly all URLs are made of. */
@@ -108,11 +137,24 @@ static void add_string(struct sbuf *out, const char *before, struct journal_text
     sbuf_addc(out, ',');
 }
 
+/* For the comma at the end of `rest`. */
+static void end_rest(struct sbuf *rest, uint32_t number)
+{
+    char user[24];
+    rest->len--;
+    sbuf_adds(rest, "}");
+    if (number) {
+        sbuf_adds(rest, ",\"metadata\":{\"vu\":\"");
+        sbuf_add(rest, user, (size_t)(put_u64(user, number) - user));
+        sbuf_adds(rest, "\"}");
+    }
+    sbuf_adds(rest, "}}\n");
+}
+
 static void make_rest(struct journal_writing *w, struct journal_seen *p,
                       const struct journal_request *r)
 {
     struct sbuf *rest = &w->rest;
-    char user[24];
     if (p->ready_for != journal_own_key(&r->n))
         make_ready(w, p, &r->n);
     sbuf_clear(rest);
@@ -121,14 +163,7 @@ static void make_rest(struct journal_writing *w, struct journal_seen *p,
         add_string(rest, "\"error\":", r->error);
     if (r->url.len)
         add_string(rest, "\"url\":", r->url);
-    rest->len--; /* the comma */
-    sbuf_adds(rest, "}");
-    if (r->n.user) {
-        sbuf_adds(rest, ",\"metadata\":{\"vu\":\"");
-        sbuf_add(rest, user, (size_t)(put_u64(user, r->n.user) - user));
-        sbuf_adds(rest, "\"}");
-    }
-    sbuf_adds(rest, "}}\n");
+    end_rest(rest, r->n.user);
 }
 
 /* The time and what follows up to the value, as it stands in each line of a request. */
@@ -147,9 +182,7 @@ static void lines(struct journal_writing *w, struct journal_seen *place,
     char when[WHEN_ROOM] = "";
     const size_t when_len = put_when(w, when, r->n.ended_us);
     const size_t count = journal_points(&r->n, which, value);
-    for (size_t i = 0; i < count; i++)
-        if (!(w->metrics & 1u << which[i]))
-            tell_metric(w, which[i], out);
+    tell_metrics(w, which, count, out);
     make_rest(w, place, r);
     const char *rest = w->rest.data;
     const size_t rest_len = w->rest.len;
@@ -166,4 +199,39 @@ static void lines(struct journal_writing *w, struct journal_seen *place,
     out->len = (size_t)(to - out->data);
 }
 
-const struct journal_format journal_json = {.name = "json", .lines = lines};
+/* Any number, so that it reads back as what it was. */
+static void add_number(struct sbuf *out, double value)
+{
+    char text[VALUE_ROOM];
+    uint64_t thousandths;
+    if (whole_thousandths(value, &thousandths)) {
+        sbuf_add(out, text, (size_t)(put_thousandths(text, thousandths) - text));
+        return;
+    }
+    snprintf(text, sizeof text, "%.15g", value);
+    if (strtod(text, NULL) != value)
+        snprintf(text, sizeof text, "%.17g", value);
+    sbuf_adds(out, text);
+}
+
+static void line_of_value(struct journal_writing *w, const struct journal_point *p,
+                          struct sbuf *out)
+{
+    char when[WHEN_ROOM] = "";
+    const size_t when_len = put_when(w, when, p->at_us);
+    if (!p->metric->is_told) {
+        p->metric->is_told = true;
+        tell_metric(&p->metric->metric, out);
+    }
+    if (p->place->ready_for != JOURNAL_KEY_OF_VALUES)
+        make_ready_for_values(w, p->place);
+    sbuf_adds(out, "{\"metric\":\"");
+    sbuf_adds(out, p->metric->metric.name);
+    sbuf_adds(out, "\",\"type\":\"Point\",\"data\":{\"time\":\"");
+    sbuf_add(out, when, when_len);
+    add_number(out, p->value);
+    sbuf_add(out, p->place->ready.data, p->place->ready.len);
+    end_rest(out, p->user);
+}
+
+const struct journal_format journal_json = {.name = "json", .lines = lines, .value = line_of_value};

@@ -91,3 +91,17 @@ void seen_fini(struct journal_seen *s)
     sbuf_fini(&s->ready);
     *s = (struct journal_seen){0};
 }
+
+void seen_metric_read(struct journal_seen_metric *m, const char *texts, size_t len)
+{
+    seen_metric_fini(m);
+    m->texts = mem_dup(texts, len);
+    const char *type = m->texts + strlen(m->texts) + 1;
+    m->metric = (struct journal_metric){m->texts, type, type + strlen(type) + 1};
+}
+
+void seen_metric_fini(struct journal_seen_metric *m)
+{
+    free(m->texts);
+    *m = (struct journal_seen_metric){.texts = NULL};
+}

@@ -34,8 +34,16 @@ struct journal_seen { /* a place, as the writer knows it */
     struct sbuf ready;  /* the format's own: a piece of its lines */
     uint64_t ready_for; /* ... of what; 0: nothing yet */
 };
+struct journal_seen_metric {
+    struct journal_metric metric; /* name NULL: not seen */
+    char *texts;                  /* owned: what these point into */
+    bool is_told;                 /* the format's own */
+};
 /* Takes a copy of the texts. */
 void seen_read(struct journal_seen *s, const char *texts, size_t len);
 void seen_fini(struct journal_seen *s);
+/* name, type and contains, each with its NUL, one after the other. */
+void seen_metric_read(struct journal_seen_metric *m, const char *texts, size_t len);
+void seen_metric_fini(struct journal_seen_metric *m);
 /* The first text of these. */
 struct journal_text texts_next(const char **at, const char *end);

@@ -2,6 +2,7 @@
 /* The numbers of _katydid.Arrivals: series, and sums for the master. */
 #include "worker/py/py_mod.h"
 #include "worker/py/py_arrivals.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_series.h"
 
 #include "common/base/clk.h"
@@ -24,6 +25,8 @@ void arrivals_count(struct arriving *a, enum iterations_number n, uint64_t more,
     c->second = second;
     c->recent += more;
     c->all += more;
+    if (__builtin_expect(py_journal_values_wanted, 0) && n == ITERATIONS_DROPPED && more)
+        py_journal_dropped(c->series, more);
 }
 
 #define LATE_S 0.1

@@ -8,6 +8,7 @@
 #include "common/base/clk.h"
 #include "worker/py/py_client_record.h"
 #include "worker/py/py_group.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_samples.h"
 #include "worker/py/py_series.h"
@@ -83,12 +84,19 @@ static void note_failure(PyObject *response, PyObject *name, const struct series
     Py_XDECREF(words);
 }
 
+static void count_in(struct series *s, bool has_held)
+{
+    py_series_count_true(s, has_held, clk_steady_coarse());
+    if (__builtin_expect(py_journal_values_wanted, 0))
+        py_journal_value(s, has_held, py_group_path());
+}
+
 /* The usual case, without a look at exceptions and samples. */
 static int count_held(PyObject *name, PyObject *tags)
 {
     struct series *s = series_for(name, tags);
     if (s)
-        py_series_count_true(s, true, clk_steady_coarse());
+        count_in(s, true);
     return s ? 1 : -1;
 }
 
@@ -108,7 +116,7 @@ static int count(PyObject *response, PyObject *name, int ok, PyObject *tags)
         Py_XDECREF(trace);
         return -1;
     }
-    py_series_count_true(s, false, clk_steady_coarse());
+    count_in(s, false);
     PyErr_Restore(type, value, trace);
     note_failure(response, name, s);
     return 0;

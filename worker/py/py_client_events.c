@@ -9,6 +9,8 @@
  */
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_response.h"
+#include "worker/py/py_group.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_metric.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_series.h"
@@ -88,12 +90,19 @@ static PyObject *text_of(const struct sbuf *bytes)
     return PyUnicode_DecodeUTF8(bytes->data ? bytes->data : "", (Py_ssize_t)bytes->len, "replace");
 }
 
+static void count_value(struct series *s, double number)
+{
+    py_series_count(s, number);
+    if (__builtin_expect(py_journal_values_wanted, 0))
+        py_journal_value(s, number, py_group_path());
+}
+
 static void count_event(struct reader *self, uint64_t arrived_ns)
 {
     if (self->told)
-        py_series_count(self->told, 1);
+        count_value(self->told, 1);
     if (self->gaps && self->last_ns)
-        py_series_count(self->gaps, (double)(arrived_ns - self->last_ns) / 1e6);
+        count_value(self->gaps, (double)(arrived_ns - self->last_ns) / 1e6);
     self->last_ns = arrived_ns;
     self->count++;
 }

@@ -9,6 +9,7 @@
 
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_series.h"
 
@@ -24,9 +25,10 @@ struct group {
 static struct counted { /* by path */
     const char *name, *unit;
     enum metric_kind kind;
+    bool is_k6s; /* and so in files of values */
     struct metric *metric;
     struct series_cache *cache;
-} duration = {.name = "group_duration", .unit = "ms", .kind = METRIC_TREND},
+} duration = {.name = "group_duration", .unit = "ms", .kind = METRIC_TREND, .is_k6s = true},
   busy = {.name = "group_busy", .unit = "ms", .kind = METRIC_TREND},
   failed = {.name = "group_failed", .unit = "", .kind = METRIC_RATE},
   cut = {.name = "group_cut", .unit = "", .kind = METRIC_COUNTER},
@@ -83,6 +85,8 @@ static int count(struct counted *c, PyObject *path, double number)
         series_cache_keep(&c->cache, &key, (struct series_pair){s, NULL});
     }
     py_series_count(s, number);
+    if (__builtin_expect(py_journal_values_wanted, 0) && c->is_k6s)
+        py_journal_value(s, number, path);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
+#include "worker/py/py_group.h"
 #include "worker/py/py_journal.h"
 #include "worker/py/py_sample.h"
 #include "worker/py/py_samples.h"
@@ -295,8 +296,11 @@ void grpc_count(enum grpc_counted what)
     static struct series *kept[GRPC_COUNTERS];
     if (!kept[what])
         kept[what] = counter(names[what]);
-    if (kept[what])
-        py_series_count(kept[what], 1);
+    if (!kept[what])
+        return;
+    py_series_count(kept[what], 1);
+    if (__builtin_expect(py_journal_values_wanted, 0))
+        py_journal_value(kept[what], 1, py_group_path());
 }
 
 /* ---- events that come back ------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "worker/journal/journal.h"
 #include "worker/py/py_client_response.h"
 #include "worker/py/py_group.h"
+#include "worker/py/py_journal_parts.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_tags.h"
 
@@ -32,151 +33,14 @@ struct slot {
 };
 
 static struct {
-    struct journals *journals;
     const struct py_stats *stats; /* whose requests these are; borrowed */
-    PyObject *run_tags;           /* dict that all requests have; owned */
-    PyObject *tags, *sample_tags, *number, *url, *scenario, *group, *class; /* names */
-    PyObject *user; /* a context variable: whose greenlet it is that runs */
+    PyObject *url;                /* a name */
     struct slot *slots;
-    uint64_t ahead_us;  /* unix time less that of the monotonic clock */
-    uint32_t last_user; /* the highest number that was given */
-    unsigned waiting;   /* threads that wait for room */
-    bool is_ended;      /* the files are being closed: what comes now is in none of them */
 } the;
 
 bool py_journal_wanted;
 
-/* ---- texts ---------------------------------------------------------------------------------- */
-
-struct utf8 {
-    struct journal_text text;
-    PyObject *keep; /* owned, or NULL */
-};
-
-/* Of any object, by its str; None and what has none are "". */
-static struct utf8 utf8_of(PyObject *o)
-{
-    struct utf8 u = {.text = {"", 0}};
-    Py_ssize_t len = 0;
-    char *bytes = NULL;
-    if (!o || o == Py_None)
-        return u;
-    if (PyUnicode_Check(o)) {
-        const char *text = PyUnicode_AsUTF8AndSize(o, &len);
-        if (text)
-            u.text = (struct journal_text){text, (size_t)len};
-        if (text)
-            return u;
-        PyErr_Clear(); /* lone surrogates */
-    }
-    PyObject *str = PyObject_Str(o);
-    u.keep = str ? PyUnicode_AsEncodedString(str, "utf-8", "backslashreplace") : NULL;
-    Py_XDECREF(str);
-    if (u.keep && PyBytes_AsStringAndSize(u.keep, &bytes, &len) == 0)
-        u.text = (struct journal_text){bytes, (size_t)len};
-    else
-        PyErr_Clear();
-    return u;
-}
-
-static void pack(struct sbuf *texts, PyObject *o)
-{
-    struct utf8 u = utf8_of(o);
-    journal_pack(texts, u.text.text, u.text.len);
-    Py_XDECREF(u.keep);
-}
-
-/* ---- what a request has --------------------------------------------------------------------- */
-
-struct sources { /* tags, the nearest first; each a dict that is not empty, or NULL; owned */
-    PyObject *request, *user, *sample, *run;
-};
-#define SOURCES 4
-
-static PyObject *dict_or_null(PyObject *o) /* steals */
-{
-    if (o && PyDict_Check(o) && PyDict_GET_SIZE(o))
-        return o;
-    Py_XDECREF(o);
-    return NULL;
-}
-
-static PyObject *of_user(PyObject *user, PyObject *name)
-{
-    PyObject *value = NULL;
-    if (!is_given(user))
-        return NULL;
-    if (py_optional_attribute(user, name, &value) < 0)
-        PyErr_Clear();
-    return dict_or_null(value);
-}
-
-static void sources_get(struct sources *from, PyObject *user, PyObject *tags)
-{
-    from->request = dict_or_null(Py_XNewRef(tags));
-    from->user = of_user(user, the.tags);
-    from->sample = of_user(user, the.sample_tags);
-    from->run = dict_or_null(Py_XNewRef(the.run_tags));
-}
-
-static void sources_drop(struct sources *from)
-{
-    Py_XDECREF(from->request);
-    Py_XDECREF(from->user);
-    Py_XDECREF(from->sample);
-    Py_XDECREF(from->run);
-}
-
-/* Borrowed, or NULL. */
-static PyObject *found(PyObject *const *dicts, size_t count, PyObject *key)
-{
-    for (size_t i = 0; i < count; i++) {
-        PyObject *value = dicts[i] ? PyDict_GetItemWithError(dicts[i], key) : NULL;
-        if (value)
-            return value;
-        if (PyErr_Occurred())
-            PyErr_Clear(); /* of a key in it that cannot be compared */
-    }
-    return NULL;
-}
-
-/* Tags by these names stand elsewhere in a line. */
-static bool is_own(PyObject *key)
-{
-    static const char *const own[] = {"method",     "name",   "scenario",   "group",
-                                      "class",      "url",    "status",     "proto",
-                                      "error",      "worker", "error_code", "expected_response",
-                                      "tls_version"};
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (PyUnicode_CompareWithASCIIString(key, own[i]) == 0)
-            return true;
-    return false;
-}
-
-static void pack_tags(struct sbuf *texts, PyObject *const *dicts)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < SOURCES; i++) {
-        PyObject *key, *value;
-        Py_ssize_t at = 0;
-        while (dicts[i] && count < JOURNAL_TAGS_MOST && PyDict_Next(dicts[i], &at, &key, &value)) {
-            if (!PyUnicode_Check(key) || is_own(key) || found(dicts, i, key) || value == Py_None)
-                continue;
-            Py_INCREF(key);
-            Py_INCREF(value);
-            pack(texts, key);
-            pack(texts, value);
-            Py_DECREF(key);
-            Py_DECREF(value);
-            count++;
-        }
-    }
-}
-
-static PyObject *class_of(PyObject *user)
-{
-    return is_given(user) ? ((PyHeapTypeObject *)Py_TYPE(user))->ht_name : NULL;
-}
+/* ---- places' texts ------------------------------------------------------------------------- */
 
 struct place_key {
     PyObject *method, *name, *class, *group; /* borrowed, the last two may be NULL */
@@ -184,15 +48,10 @@ struct place_key {
 
 static void pack_place(struct sbuf *texts, const struct place_key *k, const struct sources *from)
 {
-    PyObject *const dicts[SOURCES] = {from->request, from->user, from->sample, from->run};
-    PyObject *scenario = found(dicts, SOURCES, the.scenario);
-    PyObject *class = found(dicts, SOURCES, the.class), *group = found(dicts, SOURCES, the.group);
-    pack(texts, k->method);
-    pack(texts, k->name);
-    pack(texts, class ? class : k->class);
-    pack(texts, scenario);
-    pack(texts, k->group ? k->group : group);
-    pack_tags(texts, dicts);
+    sources_pack(texts, k->method);
+    sources_pack(texts, k->name);
+    sources_pack_user(texts, from, NULL, k->class, k->group);
+    sources_pack_tags(texts, from, NULL);
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -236,43 +95,14 @@ static void remember(const struct place_key *k, struct journal_place *place)
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-/* A user's, which all of its sessions have. */
-static uint32_t number_of(PyObject *user)
-{
-    PyObject *number = NULL;
-    uint32_t n = 0;
-    if (py_optional_attribute(user, the.number, &number) > 0) {
-        n = (uint32_t)PyLong_AsUnsignedLongMask(number);
-    } else if (!PyErr_Occurred()) {
-        n = ++the.last_user;
-        number = PyLong_FromUnsignedLong(n);
-        if (number)
-            PyObject_SetAttr(user, the.number, number);
-    }
-    Py_XDECREF(number);
-    PyErr_Clear();
-    return n;
-}
-
 /* s: the session that asked, where it keeps the number; or NULL. */
 static uint32_t user_number(struct session *s, PyObject *user)
 {
-    if (!is_given(user))
-        return 0;
-    if (!s)
-        return number_of(user);
+    if (!s || !is_given(user))
+        return sources_number(user);
     if (!s->user_number)
-        s->user_number = number_of(user);
+        s->user_number = sources_number(user);
     return s->user_number;
-}
-
-/* New, or NULL: whose greenlet it is, for requests that do not say it. */
-static PyObject *current_user(void)
-{
-    PyObject *user = NULL;
-    if (PyContextVar_Get(the.user, NULL, &user) != 0)
-        PyErr_Clear();
-    return user;
 }
 
 static uint32_t at_most_u32(uint64_t number)
@@ -294,7 +124,7 @@ static void take_numbers(struct journal_numbers *n, PyObject *user,
 {
     struct response *r = (struct response *)q->response;
     const bool is_ours = r && q->measures && r->ended_ns;
-    n->ended_us = (is_ours ? r->ended_ns : clk_mono_ns()) / 1000 + the.ahead_us;
+    n->ended_us = (is_ours ? r->ended_ns : clk_mono_ns()) / 1000 + journal_files.ahead_us;
     n->time_us = q->time_us == STATS_NO_TIME ? JOURNAL_NO_TIME : q->time_us;
     n->bytes = q->bytes;
     n->is_failed = q->failure != NULL;
@@ -345,11 +175,7 @@ static void put(struct journals *js, struct journal_place *place, const struct j
         return;
     }
     while (full) {
-        the.waiting++;
-        Py_BEGIN_ALLOW_THREADS;
-        journals_await_room(js, full);
-        Py_END_ALLOW_THREADS;
-        the.waiting--;
+        journal_files_wait(js, full);
         full = journals_put(js, place, r, full);
     }
 }
@@ -359,28 +185,29 @@ void py_journal_note(const struct py_stats *s, PyObject *user, PyObject *tags, P
 {
     if (s != the.stats || q->is_apart)
         return;
-    if (the.is_ended) {
-        journals_drop(the.journals, JOURNALS_ALL);
+    if (journal_files.is_ended) {
+        journals_drop(journal_files.journals, JOURNALS_ALL);
         return;
     }
-    PyObject *owner = is_given(user) ? Py_NewRef(user) : current_user();
-    const struct place_key key = {method, name, class_of(owner), py_group_path()};
-    struct journals *js = the.journals;
+    PyObject *owner = is_given(user) ? Py_NewRef(user) : sources_user();
+    const struct place_key key = {method, name, sources_class(owner), py_group_path()};
+    struct journals *js = journal_files.journals;
     struct journal_request r = {.error = {q->failure ? q->failure : "", q->failure_len},
                                 .reason = reason_of(q)};
     struct sources from;
     struct sbuf texts = scratch_take();
     PyObject *url = url_of(q);
-    const struct utf8 url_text = utf8_of(url);
+    const struct source_text url_text = sources_text(url);
     r.url = url_text.text;
     sources_get(&from, owner, tags);
     take_numbers(&r.n, owner, q);
     const bool is_usual = !from.request && !from.user && !from.sample;
-    struct journal_place *place = is_usual && js == the.journals ? place_known(&key) : NULL;
+    struct journal_place *place =
+        is_usual && js == journal_files.journals ? place_known(&key) : NULL;
     if (!place)
         pack_place(&texts, &key, &from);
-    if (js == the.journals &&
-        !the.is_ended) { /* else the user's code has ended the run meanwhile */
+    if (js == journal_files.journals &&
+        !journal_files.is_ended) { /* else the user's code has ended the run meanwhile */
         if (!place) {
             place = journals_place(js, &texts);
             if (is_usual)
@@ -405,9 +232,10 @@ static void close_all(void)
         slot_clear(&the.slots[i]);
     free(the.slots);
     the.slots = NULL;
-    if (!the.waiting) /* else another thread is in there; what is left is little */
-        journals_free(the.journals);
-    the.journals = NULL;
+    py_journal_values_close();
+    if (!journal_files.waiting) /* else another thread is in there; what is left is little */
+        journals_free(journal_files.journals);
+    journal_files.journals = NULL;
     the.stats = NULL;
 }
 
@@ -441,16 +269,17 @@ static PyObject *open_method(PyObject *module, PyObject *args)
         if (read_wish(PyList_GET_ITEM(list, i), &wishes[i]) != 0)
             return NULL;
     close_all();
-    the.journals = journals_open(wishes, (size_t)count, worker);
-    if (!the.journals)
+    journal_files.journals = journals_open(wishes, (size_t)count, worker);
+    if (!journal_files.journals)
         return PyErr_Format(PyExc_OSError, "files of requests: no thread can be started, or the "
                                            "format is not known");
     const struct clk_moment now = clk_now();
-    the.ahead_us = (uint64_t)((now.steady - now.mono) * 1e6);
+    journal_files.ahead_us = (uint64_t)((now.steady - now.mono) * 1e6);
     the.stats = (const struct py_stats *)stats;
     the.slots = mem_zalloc(SLOTS * sizeof *the.slots);
-    the.is_ended = false;
+    journal_files.is_ended = false;
     py_journal_wanted = count > 0;
+    py_journal_values_open();
     Py_RETURN_NONE;
 }
 
@@ -461,7 +290,8 @@ static PyObject *tags_method(PyObject *module, PyObject *tags)
         return PyErr_Format(PyExc_TypeError, "tags must be a dict");
     for (size_t i = 0; the.slots && i < SLOTS; i++)
         slot_clear(&the.slots[i]); /* their places have the tags that were */
-    Py_XSETREF(the.run_tags, Py_NewRef(tags));
+    py_journal_values_forget();
+    Py_XSETREF(journal_files.run_tags, Py_NewRef(tags));
     Py_RETURN_NONE;
 }
 
@@ -473,14 +303,14 @@ static PyObject *users_method(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "IO!:journals_users", &all, &PyDict_Type, &classes))
         return NULL;
-    if (!the.journals)
+    if (!journal_files.journals)
         Py_RETURN_NONE;
-    journals_users(the.journals, NULL, all);
+    journals_users(journal_files.journals, NULL, all);
     while (PyDict_Next(classes, &at, &name, &count)) {
         const char *text = PyUnicode_AsUTF8(name);
         if (!text)
             return NULL;
-        journals_users(the.journals, text, (uint32_t)PyLong_AsUnsignedLongMask(count));
+        journals_users(journal_files.journals, text, (uint32_t)PyLong_AsUnsignedLongMask(count));
     }
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
@@ -488,21 +318,20 @@ static PyObject *users_method(PyObject *module, PyObject *args)
 static PyObject *user_method(PyObject *module, PyObject *user)
 {
     (void)module;
-    PyObject *token = py_journal_wanted ? PyContextVar_Set(the.user, user) : Py_NewRef(Py_None);
-    Py_XDECREF(token);
-    return token ? Py_NewRef(Py_None) : NULL;
+    return py_journal_wanted && sources_set_user(user) != 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *state_method(PyObject *module, PyObject *unused)
 {
-    const size_t count = the.journals ? journals_count(the.journals) : 0;
+    const size_t count = journal_files.journals ? journals_count(journal_files.journals) : 0;
     PyObject *list = PyList_New((Py_ssize_t)count);
     (void)module, (void)unused;
     for (size_t i = 0; list && i < count; i++) {
-        const struct journal_state s = journals_state(the.journals, i);
-        PyObject *one = Py_BuildValue("KKKzzO", (unsigned long long)s.offered,
-                                      (unsigned long long)s.written, (unsigned long long)s.dropped,
-                                      s.trouble, s.note, s.is_done ? Py_True : Py_False);
+        const struct journal_state s = journals_state(journal_files.journals, i);
+        PyObject *one =
+            Py_BuildValue("KKKKzzO", (unsigned long long)s.offered, (unsigned long long)s.written,
+                          (unsigned long long)s.dropped, (unsigned long long)s.values_dropped,
+                          s.trouble, s.note, s.is_done ? Py_True : Py_False);
         if (one)
             PyList_SET_ITEM(list, (Py_ssize_t)i, one);
         else
@@ -514,9 +343,9 @@ static PyObject *state_method(PyObject *module, PyObject *unused)
 static PyObject *end_method(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    the.is_ended = true;
-    if (the.journals)
-        journals_end(the.journals);
+    journal_files.is_ended = true;
+    if (journal_files.journals)
+        journals_end(journal_files.journals);
     Py_RETURN_NONE;
 }
 
@@ -537,8 +366,8 @@ static PyMethodDef functions[] = {
     {"journals_user", user_method, METH_O,
      "journals_user(user): the greenlet that runs is that user's, and what it spawns."},
     {"journals_state", state_method, METH_NOARGS,
-     "journals_state() → [(offered, written, dropped, trouble or None, note or None, is_done)], "
-     "requests."},
+     "journals_state() → [(offered, written, dropped, values dropped, trouble or None, note or "
+     "None, is_done)]; the first three are requests."},
     {"journals_end", end_method, METH_NOARGS, "No more requests: has the files finished."},
     {"journals_close", close_method, METH_NOARGS, "What is not written is given up."},
     {NULL, NULL, 0, NULL},
@@ -548,20 +377,15 @@ static PyMethodDef functions[] = {
 static void forget(void)
 {
     py_journal_wanted = false;
+    py_journal_values_wanted = false;
 }
 
 int py_journal_init(PyObject *module)
 {
-    if (!the.tags) {
+    if (!the.url) {
         pthread_atfork(NULL, NULL, forget);
-        the.tags = PyUnicode_InternFromString("tags");
-        the.sample_tags = PyUnicode_InternFromString("sample_tags");
-        the.number = PyUnicode_InternFromString("_journal_number");
         the.url = PyUnicode_InternFromString("url");
-        the.scenario = PyUnicode_InternFromString("scenario");
-        the.group = PyUnicode_InternFromString("group");
-        the.class = PyUnicode_InternFromString("class");
-        the.user = PyContextVar_New("katydid.user", NULL);
+        sources_init();
     }
     return PyErr_Occurred() ? -1 : PyModule_AddFunctions(module, functions);
 }

@@ -2,6 +2,8 @@
 /* _katydid.Metric: a custom metric as Python code holds it. A value without tags, or with tags
  * whose texts are the same objects as before, costs no look at a text. */
 #include "worker/py/py_mod.h"
+#include "worker/py/py_group.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_metric.h"
 #include "worker/py/py_series.h"
 
@@ -9,6 +11,7 @@ struct py_metric {
     PyObject_HEAD struct metric *metric;
     struct series *plain; /* without tags; NULL until there is a value */
     struct series_cache *cache;
+    bool is_apart; /* in no file of values */
 };
 
 static struct series *series_by_text(struct py_metric *m, PyObject *tags)
@@ -66,7 +69,8 @@ static PyObject *add(PyObject *self, PyObject *const *args, Py_ssize_t count, Py
     struct series *s = series_for(m, tags);
     if (!s)
         return NULL;
-    py_series_count(s, number);
+    if (py_series_count(s, number) && __builtin_expect(py_journal_values_wanted, 0) && !m->is_apart)
+        py_journal_value(s, number, py_group_path());
     Py_RETURN_NONE;
 }
 
@@ -97,13 +101,13 @@ static PyObject *refuse(enum metric_problem why, const char *name)
 
 static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"kind", "name", "unit", "scale", NULL};
-    int kind;
+    static const char *const names[] = {"kind", "name", "unit", "scale", "apart", NULL};
+    int kind, is_apart = 0;
     const char *name, *unit = "";
     double scale = METRIC_SCALE;
     enum metric_problem why;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "is|sd:Metric", py_names(names), &kind, &name,
-                                     &unit, &scale))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "is|sdp:Metric", py_names(names), &kind, &name,
+                                     &unit, &scale, &is_apart))
         return NULL;
     if (kind < 0 || kind >= METRIC_KINDS)
         return PyErr_Format(PyExc_ValueError, "no kind of a metric: %d", kind);
@@ -111,8 +115,10 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
         series_metric(py_series_table(), name,
                       (struct metric_kind_of){(enum metric_kind)kind, unit, scale}, &why);
     struct py_metric *m = metric ? (struct py_metric *)type->tp_alloc(type, 0) : NULL;
-    if (m)
+    if (m) {
         m->metric = metric;
+        m->is_apart = is_apart;
+    }
     return m ? (PyObject *)m : metric ? NULL : refuse(why, name);
 }
 
@@ -130,7 +136,9 @@ static PyMethodDef methods[] = {
 
 static PyTypeObject type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.Metric",
-    .tp_doc = "Metric(kind, name, unit='', scale=1000): kind 0 counter, 1 gauge, 2 rate, 3 trend",
+    .tp_doc =
+        "Metric(kind, name, unit='', scale=1000, apart=False): kind 0 counter, 1 gauge, 2 rate, 3 "
+        "trend; apart: in no file of values",
     .tp_basicsize = sizeof(struct py_metric),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_new = new,

@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/metric/stats.h"
 #include "worker/py/py_client_json.h"
+#include "worker/py/py_group.h"
 #include "worker/py/py_journal.h"
 #include "worker/py/py_sample.h"
 #include "worker/py/py_samples.h"
@@ -371,8 +372,11 @@ static struct series *series_named(const char *name, enum metric_kind kind, cons
 
 static void add(struct series *s, double number)
 {
-    if (s)
-        py_series_count(s, number);
+    if (!s)
+        return;
+    py_series_count(s, number);
+    if (__builtin_expect(py_journal_values_wanted, 0))
+        py_journal_value(s, number, py_group_path());
 }
 
 static unsigned open_count;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Iterations, where somebody wants to know of them: for thresholds of k6's each finished execution of a task is
 counted, as the metrics `iterations` and `iteration_duration` (in ms, without the wait that follows), only while the
-master wants it, and not where the script has a metric of that name itself; and where there are only so many of them, or
-only so many a second (_limits.py), each waits until it may start; and where tasks are traced, each has a span."""
+master wants it, and not where the script has a metric of that name itself; likewise it is told to files with every value
+(--out json, csv); and where there are only so many of them, or only so many a second (_limits.py), each waits until it may
+start; and where tasks are traced, each has a span."""
 
 import logging
 import sys
@@ -20,14 +21,15 @@ logger = logging.getLogger(__name__)
 _COUNTER, _TREND = 0, 3
 
 is_on = False  # users tell of each one
+is_led = False  # ... and before it begins: not by the plain loop (user/task.py)
 
-_is_counted = _is_limited = _is_traced = False
+_is_counted = _is_limited = _is_traced = _is_told = False
 _count = _duration = None
 
 
-def want(is_counted=None, is_limited=None, is_traced=None):
-    """Whether they are counted, limited, or traced, from now on; whether users have to look at that."""
-    global is_on, _is_counted, _is_limited, _is_traced
+def want(is_counted=None, is_limited=None, is_traced=None, is_told=None):
+    """Whether they are counted, limited, traced, or told to files, from now on; whether users have to look at that."""
+    global is_on, is_led, _is_counted, _is_limited, _is_traced, _is_told
     if is_counted is not None:
         if is_counted and not _is_counted:
             _make()
@@ -36,8 +38,12 @@ def want(is_counted=None, is_limited=None, is_traced=None):
         _is_limited = is_limited
     if is_traced is not None:
         _is_traced = is_traced
-    was_on, is_on = is_on, _is_counted or _is_limited or _is_traced
-    return is_on != was_on
+    if is_told is not None:
+        _is_told = is_told and not any(_is_of_script(name) for name in ("iterations", "iteration_duration"))
+    was = is_on, is_led
+    is_led = _is_limited or _is_traced
+    is_on = is_led or _is_counted or _is_told
+    return (is_on, is_led) != was
 
 
 def _make():
@@ -46,12 +52,16 @@ def _make():
     _duration = _metric(_TREND, "iteration_duration", "ms")
 
 
+def _is_of_script(name):
+    metrics = sys.modules.get("katydid.metrics")
+    return metrics is not None and name in metrics._declared
+
+
 def _metric(kind, name, unit):
-    of_script = sys.modules.get("katydid.metrics")
-    if of_script is not None and name in of_script._declared:
+    if _is_of_script(name):
         return None
     try:
-        return _katydid.Metric(kind, name, unit, 1000.0)
+        return _katydid.Metric(kind, name, unit, 1000.0, apart=True)
     except ValueError as error:
         logger.warning("%s is not counted: %s", name, error)
         return None
@@ -64,10 +74,10 @@ def one(run, holder, task, is_set):
     if _is_traced and not is_set:
         run = partial(_trace, run, user)
     try:
-        if is_set or not _is_counted:
+        if is_set or not (_is_counted or _is_told):
             run(holder, task)
         else:
-            _measure(run, holder, task)
+            measure(run, holder, task)
     finally:
         if limit is not None:
             limit.give_back()
@@ -106,8 +116,8 @@ def _trace(run, user, holder, task):
         _katydid.trace_task_done(mark, user, getattr(task, "__name__", type(task).__name__), failure)
 
 
-def _measure(run, holder, task):
-    """What the end of the test cuts off is none."""
+def measure(run, holder, task):
+    """What the end of the test cuts off is none. As hot as the plain loop."""
     begin = perf_counter()
     try:
         run(holder, task)
@@ -120,7 +130,10 @@ def _measure(run, holder, task):
 
 
 def _done(begin):
-    if _count is not None:
-        _count.add(1)
-    if _duration is not None:
-        _duration.add((perf_counter() - begin) * 1000)
+    if _is_told:
+        _katydid.journal_iteration(begin)
+    if _is_counted:
+        if _count is not None:
+            _count.add(1)
+        if _duration is not None:
+            _duration.add((perf_counter() - begin) * 1000)

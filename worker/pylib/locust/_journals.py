@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The files with every request that this worker writes (--out json, csv, jtl), from the begin of a test to its end. The
-writing is the core's (worker/journal), on threads of its own."""
+"""The files with every request that this worker writes (--out json, csv, jtl; the first two have k6's other metrics, too),
+from the begin of a test to its end. The writing is the core's (worker/journal), on threads of its own."""
 
 import logging
 import os
@@ -10,6 +10,7 @@ import _katydid
 import gevent
 
 from ._spans import Spans
+from .user.task import watch_iterations
 
 logger = logging.getLogger("locust.runners")
 
@@ -44,6 +45,7 @@ class Journals:
         self._is_over = False
         self._told.clear()
         _katydid.journals_close()
+        watch_iterations(is_told=any(wish["format"] != "jtl" for wish in wishes))
         if not wishes:
             return
         worker = None if all(wish["alone"] for wish in wishes) else self._id
@@ -61,22 +63,25 @@ class Journals:
         return path if wish["alone"] else named(path, self._id)
 
     def count_users(self):
-        """JTL has how many there are; what came since is as if they were as many."""
+        """JTL has how many there are; what came since is as if they were as many. The others have it as vus."""
         _katydid.journals_users(self._runner.user_count, self._runner.user_classes_count)
+        if not self._is_over:
+            _katydid.journal_vus(self._runner.user_count)
 
     def numbers(self):
         """What came of each until now, for the report; None: there are none."""
         self.count_users()
         self.spans.send_due()
         numbers = []
-        for number, (offered, written, dropped, trouble, note, _) in enumerate(_katydid.journals_state()):
+        for number, (offered, written, dropped, lost, trouble, note, _) in enumerate(_katydid.journals_state()):
             if trouble and (number, True) not in self._told:
                 self._told.add((number, True))
                 logger.error("Requests are no longer written: %s. The test goes on", trouble)
             if note and not trouble and (number, False) not in self._told:
                 self._told.add((number, False))
                 logger.warning("%s", note)
-            numbers.append([written, offered - written if self._is_over else dropped, trouble or note, offered])
+            of_values = f"{lost} values of checks and other metrics are not in the file" if lost else None
+            numbers.append([written, offered - written if self._is_over else dropped, trouble or note or of_values, offered])
         return numbers or None
 
     def end(self):

@@ -247,6 +247,55 @@ static void csv_has_k6s_columns_and_times(void **state)
     }
 }
 
+static const struct journal_value taken[] = {
+    {7, {"checkout.size", "gauge", "default"}, -2.5},
+    {8, {"took", "trend", "time"}, 0.0625},
+};
+
+static void put_values(struct journals *js, const struct journal_value *list, size_t count)
+{
+    static const char *const tags[] = {"check", "is \"it\"", "tier", "a,b", NULL};
+    journals_put_values(js, place(js, "", tags), ENDED_US, 17, list, count, JOURNALS_ALL);
+}
+
+static void values_of_other_metrics_have_lines_of_their_own(void **state)
+{
+    static const char *const lines[][2] = {
+        {"json", "{\"type\":\"Metric\",\"data\":{\"name\":\"checkout.size\",\"type\":\"gauge\","
+                 "\"contains\":\"default\",\"thresholds\":[],\"submetrics\":null},"
+                 "\"metric\":\"checkout.size\"}\n"
+                 "{\"metric\":\"checkout.size\",\"type\":\"Point\",\"data\":{"
+                 "\"time\":\"2025-11-29T17:04:05.123456Z\",\"value\":-2.5,\"tags\":{"
+                 "\"class\":\"Shopper\",\"group\":\"checkout / pay\",\"check\":\"is \\\"it\\\"\","
+                 "\"tier\":\"a,b\"},\"metadata\":{\"vu\":\"17\"}}}\n"},
+        {"csv", "\ncheckout.size,1764435845,-2.500000,\"is \"\"it\"\"\",,,,checkout / pay,,,,,,,,,,"
+                "\"class=Shopper&tier=a,b\",vu=17\n"}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const char *path = in_folder(lines[i][0]);
+        const struct journal_request good = answered();
+        struct journals *js = open_one(lines[i][0], path, 1 << 20, false);
+        assert_true(journals_have_values(js));
+        put_values(js, taken, 2);
+        journals_put(js, place(js, "/a", NULL), &good, JOURNALS_ALL);
+        put_values(js, taken, 2);
+        const struct journal_state s = finish(js);
+        assert_int_equal(s.written, 1);
+        assert_int_equal(s.values_dropped, 0);
+        journals_free(js);
+        char *text = slurp(path);
+        assert_non_null(strstr(text, lines[i][1]));
+        assert_non_null(strstr(text, i ? "took,1764435845,0.062500," : "\"value\":0.0625,"));
+        assert_int_equal(count_lines(text), i ? 1 + 11 + 4 : 13 + 11 + 4);
+        free(text);
+    }
+    struct journals *js = open_one("jtl", in_folder("a.jtl"), 1 << 20, false);
+    assert_false(journals_have_values(js));
+    put_values(js, taken, 2);
+    assert_int_equal(finish(js).values_dropped, 0);
+    journals_free(js);
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static void put_many(struct journals *js, size_t count)
@@ -315,9 +364,11 @@ static void what_cannot_be_written_is_dropped_and_told(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct journals *js = open_one("json", bad[i].path, 1 << 20, true);
         put_many(js, 500);
+        put_values(js, taken, 2);
         const struct journal_state s = finish(js);
         assert_int_equal(s.written, 0);
         assert_int_equal(s.dropped, 500);
+        assert_int_equal(s.values_dropped, 2);
         assert_non_null(strstr(s.trouble, bad[i].word));
         journals_free(js);
     }
@@ -504,6 +555,7 @@ int main(void)
         cmocka_unit_test(json_has_k6s_metrics_and_points),
         cmocka_unit_test(jtl_has_jmeters_columns),
         cmocka_unit_test(csv_has_k6s_columns_and_times),
+        cmocka_unit_test(values_of_other_metrics_have_lines_of_their_own),
         cmocka_unit_test(packed_files_are_read_by_their_programs),
         cmocka_unit_test(a_large_file_takes_no_more_room_than_it_has),
         cmocka_unit_test(what_cannot_be_written_is_dropped_and_told),

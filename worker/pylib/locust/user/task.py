@@ -337,6 +337,12 @@ def _execute(holder, task):
         _execute_task(holder, task)
 
 
+def _call(holder, task):
+    result = task(holder)
+    if result is not None:
+        see_to(result)
+
+
 def _execute_task(holder, task):
     if getattr(task, "__self__", None) is holder:
         result = task()
@@ -363,9 +369,9 @@ def _steps_changed():
     _unchanged = [True]
 
 
-def watch_iterations(is_counted=None, is_limited=None, is_traced=None):
-    """The plain loop does not: while they are wanted, users go by the other one."""
-    if _iterations.want(is_counted, is_limited, is_traced):
+def watch_iterations(is_counted=None, is_limited=None, is_traced=None, is_told=None):
+    """The plain loop only sees to their ends: while more is wanted, users go by the other one."""
+    if _iterations.want(is_counted, is_limited, is_traced, is_told):
         _steps_changed()
 
 
@@ -410,6 +416,7 @@ def _plain_loop(user, holder):
     give_way, rest = _katydid.give_way, _katydid.rest
     getrandbits = random.getrandbits
     turn = give_way(None)
+    plain, measured = (None, FunctionType) if _iterations.is_on else (FunctionType, None)
     own = () if holder is user else holder.__dict__
     size = len(own)
     unchanged = _unchanged
@@ -435,10 +442,12 @@ def _plain_loop(user, holder):
                 while index >= count:
                     index = getrandbits(bits)
                 task = tasks[index]
-        if type(task) is FunctionType:
+        if type(task) is plain:
             result = task(holder)
             if result is not None:
                 see_to(result)
+        elif type(task) is measured:
+            _iterations.measure(_call, holder, task)
         else:
             _execute(holder, task)
         try:  # the usual way needs no look at whether there is one, nor a bound method
@@ -510,7 +519,7 @@ def _run_tasks(user, task_set=None):
                 else:
                     holder.wait()
                 must_wait = False
-            if is_plain and not _iterations.is_on and user._chances is None:
+            if is_plain and not _iterations.is_led and user._chances is None:
                 if _plain_loop(user, holder):
                     if task_set is not None:
                         raise GreenletExit()
