@@ -247,7 +247,7 @@ bool events_is_saturated(const struct events *e, double now)
 {
     HANDLE_IS(e, EVENTS_TAG);
     for (size_t i = 0; i < e->watched_count; i++)
-        if (e->watched[i].is_open && e->spans[e->watched[i].span].to > now - 3)
+        if (e->watched[i].is_open && e->spans[e->watched[i].span].to > now - SATURATED_NOW_S)
             return true;
     return false;
 }

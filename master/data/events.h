@@ -31,6 +31,7 @@
 #define SATURATED_LATE 1.0
 #define SATURATED_AFTER_S 5
 #define SATURATED_STILL_MS 2000.0 /* a loop that was late by so much: at once */
+#define SATURATED_NOW_S 3         /* one that was heard of so lately is */
 
 struct run_event {
     double at;

@@ -140,9 +140,9 @@ static void add_totals(struct families *f)
     begin(f, "katydid_responses", FAMILY_COUNTER, "", "Answers by their status");
     for (size_t i = 0; i < STATS_STATUSES; i++)
         add_one(f, "status_class", statuses[i], (double)e->status[i]);
-    begin(f, "katydid_sent_bytes", FAMILY_COUNTER, "bytes", "Bytes sent");
+    begin(f, "katydid_bytes_sent", FAMILY_COUNTER, "bytes", "Bytes sent");
     add_one(f, NULL, NULL, (double)e->sent_bytes);
-    begin(f, "katydid_received_bytes", FAMILY_COUNTER, "bytes", "Bytes received");
+    begin(f, "katydid_bytes_received", FAMILY_COUNTER, "bytes", "Bytes received");
     add_one(f, NULL, NULL, (double)e->received_bytes);
 }
 
@@ -168,6 +168,19 @@ static bool is_there(const struct view_worker *w)
     return strcmp(w->state, "missing") != 0 && strcmp(w->state, "lost") != 0;
 }
 
+/* It cannot keep up now, or not all that it measured has come. */
+static bool is_valid(const struct view *v, const struct view_worker *w)
+{
+    if (w->is_missing_some)
+        return false;
+    for (size_t i = 0; v->is_saturated && v->events && i < v->events->saturation_count; i++) {
+        const struct saturation *s = &v->events->saturations[i];
+        if (s->worker == (unsigned)w->index && s->to > v->now - SATURATED_NOW_S)
+            return false;
+    }
+    return true;
+}
+
 static void add_workers(struct families *f, const struct view *v)
 {
     begin(f, "katydid_worker_cpu_ratio", FAMILY_GAUGE, "", "Processor share of a worker");
@@ -184,6 +197,9 @@ static void add_workers(struct families *f, const struct view *v)
     begin(f, "katydid_worker_connected", FAMILY_GAUGE, "", "1: the worker is heard");
     for (size_t i = 0; i < v->worker_count; i++)
         add_one(f, "worker", v->workers[i].id, is_there(&v->workers[i]));
+    begin(f, "katydid_worker_valid", FAMILY_GAUGE, "", "1: what the worker measures is valid");
+    for (size_t i = 0; i < v->worker_count; i++)
+        add_one(f, "worker", v->workers[i].id, is_valid(v, &v->workers[i]));
 }
 
 static void add_thresholds(struct families *f, const struct view *v)

@@ -209,17 +209,24 @@ static void put_head(const struct batch *x, const char *name, const struct famil
                                                    : "");
 }
 
-/* katydid_users as katydid.users; a unit is no part of a name here. */
+/* katydid_users as katydid.users; a unit is no part of a name here: katydid_bytes_sent as
+ * katydid.sent. */
 static char *name_of(const struct family *family)
 {
+    static const char ours[] = "katydid_";
     struct sbuf name = {0};
-    size_t len = strlen(family->name);
+    const char *rest = family->name;
     const size_t unit = strlen(family->unit);
-    if (unit && len > unit + 1 && !strcmp(family->name + len - unit, family->unit))
+    if (!strncmp(rest, ours, sizeof ours - 1)) {
+        sbuf_adds(&name, "katydid.");
+        rest += sizeof ours - 1;
+    }
+    if (unit && !strncmp(rest, family->unit, unit) && rest[unit] == '_')
+        rest += unit + 1;
+    size_t len = strlen(rest);
+    if (unit && len > unit + 1 && !strcmp(rest + len - unit, family->unit))
         len -= unit + 1;
-    sbuf_add(&name, family->name, len);
-    if (!strncmp(name.data, "katydid_", 8))
-        name.data[7] = '.';
+    sbuf_add(&name, rest, len);
     return sbuf_take(&name);
 }
 

@@ -149,6 +149,7 @@ def test_dashboards_for_locusts_own_metrics_find_theirs(tmp_path):
     for name in ("locust.client.duration", "http.client.request.duration"):
         assert {row: point[4][0] for row, point in found[name].items()} == requests
     assert found["locust.users.count"].keys() == {"U"} == found["katydid.users"].keys()
+    assert {"katydid.sent", "katydid.received", "katydid.worker_valid"} <= found.keys()
 
 
 MIXED = '''

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import os
+import re
 import socketserver
 import threading
 import urllib.error
@@ -444,6 +445,8 @@ def test_it_is_scraped_on_both_ports(tmp_path):
         for url in (f"http://127.0.0.1:{port}/metrics", f"{page.rstrip('/')}/metrics"):
             text = wait_for(lambda url=url: has_figures(url), "figures")
             assert "# TYPE katydid_request_duration_seconds histogram" in text and "# EOF" not in text
+            assert re.search(r"^katydid_bytes_sent_total\{testid=.*\} [1-9]", text, re.M) and re.search(r"^katydid_bytes_received_total\{testid=.*\} [1-9]", text, re.M)
+            assert re.search(r'^katydid_worker_valid\{testid=".*",worker=".+"\} [01]$', text, re.M) and re.search(r'^katydid_users\{testid=".*",user_class="U"\} 2$', text, re.M)
             assert get(url, Accept="application/openmetrics-text;version=1.0.0").decode().endswith("# EOF\n")
             body = get(url, Accept="application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;q=0.5")
             families, at = {}, 0

@@ -63,6 +63,10 @@ def assert_not_valid(process, whys):
     assert re.search(r"^THRESHOLD fail max < 1us: .*\(measurement not valid\)$", process.stderr, re.M), process.describe()
 
 
+def scraped(port):
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
+
+
 def health(url):
     columns, (worker,) = (get_json(f"{url}/workers")[name] for name in ("columns", "workers"))
     return dict(zip(columns, worker))
@@ -93,6 +97,7 @@ def test_a_worker_beside_busy_loops_on_its_core_is_no_slow_target():
                 wait_for(lambda: invalid(url), "seconds that are not valid", ENOUGH)
                 if is_told:
                     wait_for(lambda: (health(url)["starved"] or 0) > 20, "the number of it", ENOUGH)
+                wait_for(lambda: re.search(r"^katydid_worker_valid\{.*\} 0$", scraped(web), re.M), "the same for Prometheus", ENOUGH)
             post(f"{url}/stop")
             assert_not_valid(process, {"starved", "lag", "cpu"})
 
