@@ -27,14 +27,14 @@ NAMES = set(PATHS.values())
 STAGES = ["Stage 1 of stages: 3 users in 1s", "Stage 2 of stages: 3 users for "]  # and how long
 
 
-def run_for(seconds, folder, *outs, user=USER):
-    """The rows of a run's summary, {name: requests}, and how long it was; no output dropped anything."""
+def run_for(seconds, folder, *outs, user=USER, lossy=()):
+    """The rows of a run's summary, {name: requests}; no output dropped anything but those kinds."""
     outs = [word for out in outs for word in ("--out", out)]
     with target() as shop, locustfile(user) as file, katydid("-f", file, "-H", shop.url, "--headless", "--stages", f"1s:3,{seconds - 1}s:3", "--exit-code-on-error", 0, "--test-id", "night",
                                                              "--threshold", "fail_ratio < 0.01", "--summary", "s.json", *outs, cwd=folder) as run:
         assert run.wait() == 99, run.describe()
     summary = json.loads((folder / "s.json").read_text())
-    assert all(one["sent"] > 0 and one["dropped"] == 0 for one in summary["outputs"]), summary["outputs"]
+    assert all(one["kind"] in lossy or (one["sent"] > 0 and one["dropped"] == 0) for one in summary["outputs"]), summary["outputs"]
     rows = {row["name"]: row["requests"] for row in summary["rows"]}
     assert set(rows) == NAMES
     return rows
@@ -64,11 +64,11 @@ def filled(query, **variables):
 
 
 @contextmanager
-def prometheus(folder, scraped=None, program="/usr/bin/prometheus", **more):
+def prometheus(folder, scraped=None, program="/usr/bin/prometheus", options=(), **more):
     port = free_port()
     jobs = [{"job_name": "katydid", "scrape_interval": "1s", "static_configs": [{"targets": [scraped]}], **more}] if scraped else []
     (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": jobs}))
-    with Process([program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"]):
+    with Process([program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", *options]):
         is_there(f"http://127.0.0.1:{port}/-/ready")
         yield f"http://127.0.0.1:{port}"
 
@@ -208,6 +208,41 @@ def test_victoriametrics_takes_four_kinds(tmp_path):
         assert {name: summed(url, f"katydid.night.requests.{path}.count") for path, name in PATHS.items()} == rows
         otlp = ask(f"{url}/api/v1/query", query='last_over_time({__name__="katydid.requests"}[10m])', time=time.time() + 5)["data"]["result"]
         assert {one["metric"]["name"]: round(float(one["value"][1])) for one in otlp} == rows
+
+
+def test_victoriametrics_takes_influxdb_2_and_datadog(tmp_path):
+    """Of Datadog's two addresses it has that of series, not that of distributions."""
+    with victoria(tmp_path) as (url, _):
+        rows = run_for(6, tmp_path, f"influxdb={url}/kat,version=2,org=us", f"datadog={url}/datadog,api_key=@{key_file(tmp_path)},interval=1s", lossy=("datadog",))
+        urllib.request.urlopen(f"{url}/internal/force_flush", timeout=30).close()
+        assert of_promql(url, "sum_over_time(katydid_requests_count[10m])") == rows
+        of_datadog = ask(f"{url}/api/v1/query", query='sum_over_time({__name__="katydid.requests"}[10m])', time=time.time() + 5)["data"]["result"]
+        assert {one["metric"]["name"]: round(float(one["value"][1])) for one in of_datadog} == {name.replace(",", "_"): n for name, n in rows.items()}
+        assert all(one["metric"]["testid"] == "night" and one["metric"]["host"] for one in of_datadog)
+    one = next(one for one in json.loads((tmp_path / "s.json").read_text())["outputs"] if one["kind"] == "datadog")
+    assert one["sent"] > 0 and one["dropped"] > 0 and "distribution_points" in one["last_error"], one
+
+
+def key_file(folder):
+    (folder / "key").write_text("0123")
+    return folder / "key"
+
+
+def test_the_newest_prometheus_takes_otlp(tmp_path):
+    with prometheus(tmp_path, program=BUILT / "prometheus", options=["--web.enable-otlp-receiver"]) as url:
+        rows = run_for(10, tmp_path, f"otlp={url}/api/v1/otlp/v1/metrics,interval=1s")
+        assert of_promql(url, "last_over_time(katydid_requests_total[10m])") == rows
+        times = ask(f"{url}/api/v1/query", query="histogram_count(last_over_time(http_client_request_duration_seconds[10m]))", time=time.time() + 5)["data"]["result"]
+        assert {one["metric"]["request_name"]: round(float(one["value"][1])) for one in times} == rows
+        assert {one["metric"]["job"] for one in times} == {"katydid"}
+
+
+def test_the_newest_prometheus_refuses_deltas_and_that_is_told_once(tmp_path):
+    """It answers 500, which a sender that repeats what got one would send for ever."""
+    with prometheus(tmp_path, program=BUILT / "prometheus", options=["--web.enable-otlp-receiver"]) as url:
+        run_for(5, tmp_path, f"otlp={url}/api/v1/otlp/v1/metrics,interval=1s,temporality=delta", lossy=("otlp",))
+    (one,) = json.loads((tmp_path / "s.json").read_text())["outputs"]
+    assert one["sent"] == 0 and one["dropped"] > 0 and "it may want temporality=cumulative" in one["last_error"], one
 
 
 # ---- InfluxDB ----------------------------------------------------------------------------------
