@@ -35,7 +35,8 @@
 
 struct run_event {
     double at;
-    const char *kind; /* start stop users stage worker marker reset saturated master; static */
+    const char *kind; /* setup start stop users stage scenario worker marker reset saturated
+                         threshold master; static */
     const char *text;
 };
 

@@ -1,6 +1,7 @@
 """Every command of the page's API in every state of a test: the answer that docs/api.md and docs/openapi.json promise, and nothing is done that it does not say."""
 
 import json
+import re
 
 from harness import ROOT, free_port, get_json, katydid, locustfile, wait_for
 from test_web import ask, command
@@ -167,3 +168,14 @@ def test_queries_that_are_not_well_formed_get_json():
             status, text, headers = ask(f"{url}{path}?{query}")
             assert status == 400 and headers["Content-Type"] == "application/json" and not json.loads(text)["ok"], (path, status, text)
             assert "400" in SPEC["paths"][path]["get"]["responses"], path
+
+
+def test_the_kinds_of_events_that_are_promised_are_those_that_there_are():
+    """In the descriptions of both lists, and in docs/api.md."""
+    calls = [call for path in (ROOT / "master").rglob("*.c") for call in re.findall(r"\bevents_add\([^;]*;", path.read_text())]
+    kinds = {word for call in calls for word in re.findall(r'"([a-z]{4,})"', call)}
+    for path in ("/api/v1/events", "/api/v1/runs/{run}/events"):
+        schema = SPEC["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        assert set(schema["properties"]["events"]["items"]["properties"]["kind"]["enum"]) == kinds, path
+    (words,) = re.findall(r'`events` `\[\{"at","kind","text"\}\]`, kinds `([a-z ]+)`', (ROOT / "docs" / "api.md").read_text())
+    assert set(words.split()) == kinds
