@@ -7,7 +7,7 @@
  *   session.c   the connection: nghttp2's calls, reading, the protocol's table
  *   memory.c    its memory
  *   acks.c      whether answers are acknowledged with the next request
- *   heads.h     heads that come again: read by heads_read.c, written by heads_written.c
+ *   heads.h     heads that come again (heads_*.c)
  *
  * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
  * new of an exchange (stream_note) or of its writing (stream_wrote); what follows from it is done
@@ -141,6 +141,7 @@ ssize_t stream_read_body(struct h2 *h, struct fetch *f, uint8_t *to, size_t len,
 void stream_head_begins(struct fetch *f);
 bool stream_header(struct fetch *f, const void *name, size_t name_len, const void *value,
                    size_t value_len);
+void stream_refuse_head(struct h2 *h, struct fetch *f); /* it is larger than may be */
 void stream_head_ends(struct h2 *h, struct fetch *f, bool is_end);
 void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len);
 void stream_data_ends(struct h2 *h, struct fetch *f);

@@ -30,11 +30,33 @@ struct fields_part { /* of a header */
 
 enum { HEADS_FIRST, HEADS_TRAILER, HEADS_KINDS }; /* of an answer */
 
+struct head_read {
+    uint32_t block_len, text_len, count;
+    uint32_t stub_len, status_len; /* the stub is that of the status first */
+    uint32_t table_bytes;          /* that it puts into the table; 0: it changes nothing */
+    uint32_t filled; /* of the table, by it alone; only counted as long as it is not known */
+    bool is_known;   /* its meaning; else what it is for while the table changes */
+    bool has_length;
+    int status;
+    uint64_t length; /* of the body, if it says so */
+    struct fields_part *parts;
+    char *text; /* names and values */
+    uint8_t *block, *stub;
+};
+
+struct heads_whole {     /* what nghttp2 is not told of an answer that is here from begin to end */
+    const uint8_t *body; /* NULL: there is none such */
+    size_t body_len;
+    const struct head_read *trailer; /* or NULL */
+};
+
 struct heads { /* of a connection */
     struct head_read *read[HEADS_KINDS];
     uint64_t read_hash[HEADS_KINDS]; /* of the last one that is not remembered */
     struct head_read *recalled;      /* that of the frame that nghttp2 reads; or NULL */
-    const uint8_t *learning;         /* the block of that frame, if it came before; or NULL */
+    struct heads_whole whole;
+    uint32_t owed;           /* bytes of such, of the connection's window */
+    const uint8_t *learning; /* the block of that frame, if it came before; or NULL */
     uint32_t learning_len;
     uint8_t learning_kind;
     bool is_learning_last;         /* the table is full of that block */
@@ -63,16 +85,19 @@ unsigned heads_fields(const uint8_t *block, size_t len, uint16_t ends[HEADS_FIEL
 uint32_t heads_u24(const uint8_t *bytes);
 int32_t heads_stream(const uint8_t *frame);
 
+/* ---- heads_known.c ---- */
+
+/* Its head, or trailers, begin, and are these. False: there is no room for them. */
+bool heads_recall(struct h2 *h, struct fetch *f, const struct head_read *r);
+void heads_learn(struct h2 *h, struct fetch *f); /* the head that nghttp2 reads is whole */
+void heads_forget_kind(struct heads *k, int kind);
+void heads_forget_read(struct heads *k);
+
 /* ---- heads_read.c ---- */
 
-/* Gives nghttp2 what was read, which may be changed. Less than 0: its error. */
+/* Gives nghttp2 what was read, which is changed. Less than 0: its error. */
 int heads_read(struct h2 *h, uint8_t *bytes, size_t len);
-/* Its head begins: if it came before, that is all of it. False: there is no room for it. */
-bool heads_recall(struct h2 *h, struct fetch *f);
-/* Of the one that nghttp2 reads; len: as it knows it. */
-uint32_t heads_block_len(const struct h2 *h, uint32_t len);
-void heads_learn(struct h2 *h, struct fetch *f); /* it is whole */
-void heads_forget_read(struct heads *k);
+void heads_take_whole(struct h2 *h, struct fetch *f); /* h->heads.whole, at the end of its head */
 
 /* ---- heads_written.c ---- */
 

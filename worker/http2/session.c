@@ -49,15 +49,6 @@ static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *to, s
     return f ? stream_read_body(arg, f, to, len, flags) : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static int refuse_head(struct h2 *h, struct fetch *f)
-{
-    h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
-    stream_note(h, f);
-    if (!h->conn->is_unusable)
-        pool_retire(h->conn); /* the head may have no end, and with it the connection ends */
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h = arg;
@@ -65,7 +56,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (!f)
         return 0;
     stream_head_begins(f);
-    return heads_recall(h, f) ? 0 : refuse_head(h, f);
+    const struct head_read *r = h->heads.recalled;
+    if (!r || heads_recall(h, f, r))
+        return 0;
+    stream_refuse_head(h, f);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
@@ -78,7 +73,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (!f)
         return 0;
     f->engine->counters.heads_plain += name_len + value_len;
-    return stream_header(f, name, name_len, value, value_len) ? 0 : refuse_head(h, f);
+    if (stream_header(f, name, name_len, value, value_len))
+        return 0;
+    stream_refuse_head(h, f);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
@@ -86,10 +84,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 {
     (void)flags;
     struct fetch *f = exchange_of(session, id);
-    if (f)
-        stream_data(arg, f, bytes, len);
-    else
+    if (!f) {
         nghttp2_session_consume(session, id, len);
+        return 0;
+    }
+    nghttp2_session_consume_connection(session, len);
+    stream_data(arg, f, bytes, len);
     return 0;
 }
 
@@ -129,11 +129,16 @@ static void take_frame(struct h2 *h, struct fetch *f, const nghttp2_frame *frame
     const bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     h2x_of(f)->frame_bytes += 9;
     if (frame->hd.type == NGHTTP2_HEADERS) {
-        const uint32_t len = heads_block_len(h, (uint32_t)frame->hd.length);
+        const struct head_read *r = h->heads.recalled;
+        const uint32_t len = r ? r->block_len : (uint32_t)frame->hd.length;
         h2x_of(f)->frame_bytes += len;
         f->engine->counters.heads_wire += len;
-        stream_head_ends(h, f, is_end);
-        heads_learn(h, f);
+        if (h->heads.whole.body) {
+            heads_take_whole(h, f);
+        } else {
+            stream_head_ends(h, f, is_end);
+            heads_learn(h, f);
+        }
     } else if (frame->hd.type == NGHTTP2_DATA && is_end) {
         stream_data_ends(h, f);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM) {

@@ -186,6 +186,13 @@ void stream_head_begins(struct fetch *f)
     x->status = 0;
 }
 
+void stream_refuse_head(struct h2 *h, struct fetch *f)
+{
+    find_fault(h, f, FETCH_HEAD_TOO_LARGE);
+    if (!h->conn->is_unusable)
+        pool_retire(h->conn); /* the head may have no end, and with it the connection ends */
+}
+
 /* Behind the head's: what is known of these, and of a body that lies there, may move. */
 static bool take_trailer(struct fetch *f, const void *name, size_t name_len, const void *value,
                          size_t value_len)
@@ -273,7 +280,6 @@ void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len
     struct h2x *x = h2x_of(f);
     const char *kept = NULL;
     f->last_io_ns = h->now_ns;
-    nghttp2_session_consume_connection(h->session, len);
     if (x->fault || x->is_misdirected)
         return;
     if (f->request.is_stamped)
@@ -286,6 +292,8 @@ void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len
         find_fault(h, f, error);
         return;
     }
+    if (h->heads.whole.body) /* nghttp2 does not know of it */
+        return;
     x->unconsumed += len;
     if (f->request.mode == FETCH_STREAM) {
         f->response.times.data = arrived_ns(h, f);

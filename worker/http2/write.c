@@ -8,6 +8,7 @@
 #include "common/base/clk.h"
 
 #define BATCH_SIZE (64u * 1024) /* written at once */
+#define OWED_MOST (4u << 20)    /* a quarter of the connection's window */
 #define OUT_KEPT 65536u         /* bytes of memory that the engine keeps for what is written */
 
 /* What comes of it is read: a server may have answered before it closed. */
@@ -54,6 +55,27 @@ static bool write_rest(struct h2 *h)
     return true;
 }
 
+/* Given back of the connection's window: for what nghttp2 has not seen. */
+static void give_back(struct h2 *h, struct sbuf *batch)
+{
+    uint32_t *owed = &h->heads.owed;
+    const uint8_t update[] = {0,
+                              0,
+                              4,
+                              NGHTTP2_WINDOW_UPDATE,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              (uint8_t)(*owed >> 24),
+                              (uint8_t)(*owed >> 16),
+                              (uint8_t)(*owed >> 8),
+                              (uint8_t)*owed};
+    sbuf_add(batch, update, sizeof update);
+    *owed = 0;
+}
+
 /* What nghttp2 has to say, up to a batch. */
 static struct sbuf *next_batch(struct h2 *h)
 {
@@ -65,6 +87,8 @@ static struct sbuf *next_batch(struct h2 *h)
     sbuf_clear(batch);
     while (batch->len < BATCH_SIZE && (n = nghttp2_session_mem_send(h->session, &bytes)) > 0)
         heads_write(h, batch, bytes, (size_t)n);
+    if (h->heads.owed >= OWED_MOST)
+        give_back(h, batch);
     return batch;
 }
 

@@ -22,6 +22,7 @@ static struct {
     struct sbuf heads[STREAMS_MOST]; /* of requests, as the server read them; by stream */
     const char *tag;                 /* of answers, in a header and in a trailer */
     bool is_mute;
+    size_t large; /* bytes of a body, in one frame, without trailers; 0: it is ordinary */
     enum { BY_ITS_LIBRARY, INTO_THE_TABLE, OUT_OF_THE_TABLE } way; /* how it answers */
     struct fetch_engine *engine;
     struct fetch_pool *pool;
@@ -44,7 +45,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      void *arg)
 {
     (void)session, (void)flags, (void)arg;
-    sbuf_addf(&rig.heads[frame->hd.stream_id / 2], "%.*s=%.*s;", (int)name_len, name,
+    sbuf_addf(&rig.heads[frame->hd.stream_id / 2 % STREAMS_MOST], "%.*s=%.*s;", (int)name_len, name,
               (int)value_len, value);
     return 0;
 }
@@ -52,7 +53,13 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 static ssize_t body(nghttp2_session *session, int32_t id, uint8_t *to, size_t len, uint32_t *flags,
                     nghttp2_data_source *source, void *arg)
 {
-    (void)len, (void)source, (void)arg;
+    (void)source, (void)arg;
+    if (rig.large) {
+        assert_true(len >= rig.large);
+        memset(to, 'x', rig.large);
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        return (ssize_t)rig.large;
+    }
     memcpy(to, "hello", 5);
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
     const nghttp2_nv trailer = pair("x-end", rig.tag);
@@ -62,7 +69,8 @@ static ssize_t body(nghttp2_session *session, int32_t id, uint8_t *to, size_t le
 
 static void answer(int32_t id)
 {
-    const nghttp2_nv head[] = {pair(":status", "200"), pair("content-length", "5"),
+    const nghttp2_nv head[] = {pair(":status", "200"),
+                               pair("content-length", rig.large ? "16000" : "5"),
                                pair("x-tag", rig.tag)};
     const nghttp2_data_provider provider = {.read_callback = body};
     assert_int_equal(nghttp2_submit_response(rig.session, id, head, 3, &provider), 0);
@@ -208,7 +216,7 @@ static void stop(void)
     while (!rig.is_closed)
         http2.event(rig.conn, EV_READ);
     nghttp2_session_del(rig.session);
-    for (int i = 0; i < STREAMS_MOST; i++)
+    for (size_t i = 0; i < STREAMS_MOST; i++)
         sbuf_fini(&rig.heads[i]);
     sbuf_fini(&rig.out);
     fetch_origin_put(rig.origin);
@@ -355,11 +363,34 @@ static void test_a_table_full_of_one_head(void **state)
     stop();
 }
 
+/* The server goes on: what has come of a window is given back, whoever read it. */
+static void test_windows(void **state)
+{
+    (void)state;
+    enum { LARGE = 16000, COUNT = (40 << 20) / LARGE };
+    start(SIZE_MAX);
+    rig.large = LARGE;
+    for (int n = 0; n < COUNT; n++) {
+        struct fetch *f = ask("GET", "/a", "same");
+        events();
+        const struct fetch_response *r = fetch_response(f);
+        assert_string_equal(fetch_error_text(r->error), "ok");
+        assert_int_equal(r->body_len, LARGE);
+        assert_int_equal(r->body[LARGE - 1], 'x');
+        assert_int_equal(r->trailer_count, 0);
+        fetch_free(f);
+    }
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_same_again),           cmocka_unit_test(test_others_between),
-        cmocka_unit_test(test_tables_of_another_size),   cmocka_unit_test(test_held),
+        cmocka_unit_test(test_the_same_again),
+        cmocka_unit_test(test_others_between),
+        cmocka_unit_test(test_tables_of_another_size),
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_windows),
         cmocka_unit_test(test_a_table_full_of_one_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
