@@ -514,8 +514,10 @@ def test_metadata_above_what_the_server_takes(run):
     run("""
         ch = channel()
         echo = ch.unary_unary("/t.T/Echo")
-        assert echo(b"x", name="fine") == b"x"  # the server has said its limit
         large = [("key", "x" * 40_000)]
+        error = error_of(echo, b"x", metadata=large, timeout=60, name="first")  # waits for the server to say its limit
+        assert error.code() is StatusCode.RESOURCE_EXHAUSTED and "the server takes no more than" in error.details(), error
+        assert echo(b"x", name="fine") == b"x"
         held = ch.unary_unary("/t.T/Echo").future(b"x" * 2_000_000, timeout=60, name="fine")
         for _ in range(3):
             error = error_of(echo, b"x", metadata=large, name="large")

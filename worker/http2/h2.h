@@ -63,6 +63,7 @@ struct h2 {                   /* of a connection */
     uint32_t goaway_code;
     int write_errno; /* why nothing is written any more; 0 = it is */
     bool has_goaway, is_lost, is_inside;
+    bool is_told;     /* its SETTINGS have come */
     bool has_culprit; /* goaway_last is whom the server wants to be calm */
     struct {
         struct sock_segments then;
@@ -89,6 +90,7 @@ struct h2x { /* of an exchange */
     enum fetch_error fault; /* found in the answer */
     int status;             /* of the head that is being read */
     bool is_last_piece, was_given;
+    bool is_untold;   /* not sent yet: the server may not take its head */
     bool is_sent;     /* its last frame was made */
     bool is_awaiting; /* ... and nothing has come; counted by the engine */
     bool is_open;     /* counted by the engine */

@@ -6,7 +6,8 @@
  * connection is one write too.
  *
  * Concurrency: how many streams a server takes is known once its SETTINGS are there. Servers refuse
- * what is above it even before, so until then there is one.
+ * what is above it even before, so until then there is one. And they may end the connection of a
+ * head that is larger than they say there, so until then a large one waits.
  *
  * Windows are large, that bodies do not wait for the round trip. That of the connection is refilled
  * as bytes come; that of a stream not while its reader has enough (fetch_body_is_full), so that a
@@ -27,7 +28,8 @@
 #define CAPACITY_MAX 1000u   /* whatever they say */
 #define STREAM_WINDOW (1 << 20)
 #define CONNECTION_WINDOW (16 << 20)
-#define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
+#define UNTOLD_HEAD_MOST 8192 /* what any server takes; others wait for its SETTINGS */
+#define ROUNDS_MAX 16         /* reads for one connection before others have their turn */
 
 static struct h2 *h2_of(const struct conn *c)
 {
@@ -105,6 +107,10 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 static void take_settings(struct h2 *h)
 {
     heads_forget_written(&h->heads); /* its table may be another now */
+    h->is_told = true;
+    for (struct fetch *f = h->conn->exchanges; f; f = f->next)
+        if (h2x_of(f)->is_untold)
+            stream_note(h, f);
     const uint32_t most =
         nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     if (!h->conn->is_unusable)
@@ -317,6 +323,9 @@ static void send_request(struct fetch *f)
     start_clock(f);
     struct head_list list = list_of(f, number);
     if (is_head_too_large(h, f, list.plain, list.count))
+        return;
+    x->is_untold = !h->is_told && list.plain + list.count * 32 > UNTOLD_HEAD_MOST;
+    if (x->is_untold)
         return;
     f->engine->counters.heads_plain += list.plain;
     x->written_before = h->written;

@@ -428,7 +428,9 @@ void stream_settle_first(struct h2 *h)
     struct fetch *f = h->lists[H2_NEWS].first;
     struct h2x *x = h2x_of(f);
     take_off(h, H2_NEWS, f);
-    if (x->fault) {
+    if (x->is_untold) {
+        f->protocol->send(f);
+    } else if (x->fault) {
         stream_give_up(f, x->fault, 0, NULL);
     } else if (x->is_misdirected) {
         f->response.resent += f->response.was_sent;
@@ -458,7 +460,8 @@ static bool is_untaken(const struct h2 *h, struct fetch *f, bool is_eof)
 
 static bool lost_again(struct h2 *h, struct fetch *f, bool is_eof)
 {
-    const bool is_refused = h->has_goaway && h2x_of(f)->id > h->goaway_last;
+    const bool is_refused =
+        h2x_of(f)->is_untold || (h->has_goaway && h2x_of(f)->id > h->goaway_last);
     if (f->response.times.first_byte || h2x_of(f)->was_given || wants_calm(h))
         return false;
     if ((is_refused && is_again(f, RETRIES_OF_GOAWAY_MAX)) ||

@@ -13,7 +13,7 @@
 #include "common/base/sbuf.h"
 #include "tests/fuzz/http2_driver.h"
 
-enum { STREAMS_MOST = 64, TABLE_SIZE = 1, STREAMS_LIMIT = 3 };
+enum { STREAMS_MOST = 64, TABLE_SIZE = 1, STREAMS_LIMIT = 3, HEAD_LIMIT = 6 };
 
 static struct {
     nghttp2_session *session;
@@ -176,7 +176,7 @@ static void settings(int32_t id, uint32_t value)
     events();
 }
 
-static void start(size_t piece)
+static void open_untold(size_t piece)
 {
     static const struct protocol *const list[] = {&http2, NULL};
     static const struct protocols protocols = {.list = list, .plain = &http2};
@@ -207,6 +207,11 @@ static void start(size_t piece)
     c->protocol = &http2;
     engine->counters.connections_open++;
     http2.open(c);
+}
+
+static void start(size_t piece)
+{
+    open_untold(piece);
     settings(STREAMS_LIMIT, 10);
 }
 
@@ -383,14 +388,33 @@ static void test_windows(void **state)
     stop();
 }
 
+/* A server may end the connection of a head that is larger than it has yet to say. */
+static void test_large_before_settings(void **state)
+{
+    (void)state;
+    static char large[9000];
+    memset(large, 'x', sizeof large - 1);
+    for (int is_taken = 0; is_taken < 2; is_taken++) {
+        open_untold(SIZE_MAX);
+        struct fetch *f = ask("GET", "/a", large);
+        assert_null(rig.heads[0].data);
+        settings(HEAD_LIMIT, is_taken ? 16384 : 8192);
+        assert_int_equal(rig.heads[0].len > sizeof large, is_taken);
+        events();
+        assert_int_equal(fetch_response(f)->error, is_taken ? FETCH_OK : FETCH_HEAD_REFUSED);
+        fetch_free(f);
+        if (!is_taken)
+            exchange(0, "GET", "/a", "small");
+        stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_same_again),
-        cmocka_unit_test(test_others_between),
-        cmocka_unit_test(test_tables_of_another_size),
-        cmocka_unit_test(test_held),
-        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_the_same_again),           cmocka_unit_test(test_others_between),
+        cmocka_unit_test(test_tables_of_another_size),   cmocka_unit_test(test_held),
+        cmocka_unit_test(test_large_before_settings),    cmocka_unit_test(test_windows),
         cmocka_unit_test(test_a_table_full_of_one_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
