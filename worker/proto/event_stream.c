@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const unsigned char bom[3] = {0xEF, 0xBB, 0xBF};
-enum { BOM_OVER = 4 };
+enum { BOM_OVER = 4, STEP = 128 };
 
 void event_stream_fini(struct event_stream *s)
 {
@@ -168,16 +168,18 @@ static enum event_step take_line(struct event_stream *s, const char *bytes, size
     return is_event ? EVENT_THERE : EVENT_MORE;
 }
 
+/* In steps: a stream may end its lines by CR alone, and have no other for long. */
 static size_t end_of_line(const struct event_stream *s, const char *bytes, size_t len)
 {
-    size_t at = 0;
-    if (s->is_lines) {
-        const char *end = memchr(bytes, '\n', len);
-        return end ? (size_t)(end - bytes) : len;
+    for (size_t at = 0; at < len; at += STEP) {
+        const size_t n = len - at < STEP ? len - at : STEP;
+        const char *lf = memchr(bytes + at, '\n', n);
+        const size_t before = lf ? (size_t)(lf - bytes) - at : n;
+        const char *cr = s->is_lines ? NULL : memchr(bytes + at, '\r', before);
+        if (cr || lf)
+            return (size_t)((cr ? cr : lf) - bytes);
     }
-    while (at < len && bytes[at] != '\n' && bytes[at] != '\r')
-        at++;
-    return at;
+    return len;
 }
 
 /* One byte order mark may stand first: how many of these bytes belong to it. What only began like
