@@ -2,12 +2,16 @@
 """katydid.browser: users with pages of a real Chromium, by the real Playwright."""
 
 import json
+import os
+import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from harness import BROWSER, BROWSER_PYTHON, ROOT, Process, free_port, locustfile, run_katydid
 
+PLUGINS = Path(os.environ.get("KATYDID_PLUGINS_VENV", ROOT / "build" / "venv-plugins"))
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +188,119 @@ def test_without_playwright(shop):
             pass
     """, VIRTUAL_ENV="")
     assert "pip install playwright" in done.stderr and "limit reached" not in done.stderr, done.describe()
+
+
+# ---- locust-plugins' own class, unchanged ----
+
+PLAYWRIGHT_USERS = """
+    import asyncio, gevent, time
+    from katydid.aio import measure
+    from locust import User, constant, events, task
+    from locust_plugins.users.playwright import PlaywrightScriptUser, PlaywrightUser, event, pw
+
+    class Shopper(PlaywrightUser):
+        fixed_count, multiplier, wait_time = 1, 2, constant(0.1)
+
+        @task
+        @pw
+        async def look(self, page):
+            async with event(self, "start"):
+                await page.goto("/")
+            async with event(self, "buy"):
+                await page.click_retry("#buy")
+                await page.wait_for_selector("#said:has-text('bought')")
+
+        @task
+        @pw
+        async def fail(self, page):
+            async with event(self, "missing"):
+                await page.goto("/basket")
+                await page.wait_for_selector("#nowhere", timeout=200)
+            raise RuntimeError("the basket is empty")
+
+    class Recorded(PlaywrightScriptUser):
+        fixed_count, wait_time = 1, constant(0.1)
+        script = "recorded.py"
+
+    class Awaits(User):
+        fixed_count, wait_time = 1, constant(0.05)
+
+        @task
+        async def wait(self):
+            async with measure(self, "side by side"):
+                await asyncio.gather(asyncio.sleep(0.01), asyncio.sleep(0.02))
+
+    class Sleeps(User):
+        fixed_count, wait_time = 1, constant(0.05)
+
+        @task
+        def sleep(self):
+            time.sleep(0.01)
+            self.environment.events.request.fire(request_type="", name="sleep", response_time=10, response_length=0, exception=None, context={})
+
+    WANTED = {"Shopper.look", "Shopper.fail", "recorded.py", "start", "buy", "missing", "side by side", "sleep"}
+    seen = []
+
+    @events.init.add_listener
+    def init(environment, **_):
+        init.environment = environment
+
+    @events.request.add_listener
+    def told(name, **_):
+        seen.append(name)
+        if min(map(seen.count, WANTED)) == 2:
+            gevent.spawn(init.environment.runner.quit)
+"""
+RECORDED = """
+import asyncio
+from playwright.async_api import Playwright, async_playwright, expect
+
+
+async def run(playwright: Playwright) -> None:
+    browser = await playwright.chromium.launch(headless=False)
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto("URL/")
+    await page.get_by_role("link", name="Basket").click()
+    await page.wait_for_selector("h1:has-text('Basket')")
+
+    # ---------------------
+    await context.close()
+    await browser.close()
+
+
+async def main() -> None:
+    async with async_playwright() as playwright:
+        await run(playwright)
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def browsers(tmp_path):
+    """Where Playwright finds the browser that this machine has, as if it had installed it: the plug-in names no path."""
+    env = {**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path / "browsers")}
+    ask = "import playwright.sync_api as p\nwith p.sync_playwright() as it: print(it.chromium.executable_path)"
+    path = Path(subprocess.run([BROWSER_PYTHON / "bin" / "python", "-c", ask], env=env, check=True, capture_output=True, text=True).stdout.strip())
+    path.parent.mkdir(parents=True)
+    path.symlink_to(BROWSER)
+    return env["PLAYWRIGHT_BROWSERS_PATH"]
+
+
+def test_playwright_users_of_locust_plugins(shop, browsers):
+    """Beside coroutines on Katydid's own loop, and users without any."""
+    packages, = (PLUGINS / "lib").glob("python3*/site-packages")
+    with locustfile(PLAYWRIGHT_USERS) as path:
+        (path.parent / "recorded.py").write_text(RECORDED.replace("URL", shop))
+        done = run_katydid("-f", path, "--headless", "-H", shop, "-u", 4, "-r", 4, "-t", 100, "--json", "--exit-code-on-error", 0, cwd=path.parent,
+                           env={"VIRTUAL_ENV": str(BROWSER_PYTHON), "PYTHONPATH": str(packages), "PLAYWRIGHT_BROWSERS_PATH": browsers, "TERM": "dumb"})
+        pictures = list(path.parent.glob("screenshot_*.png"))
+    assert done.code == 0 and "limit reached" not in done.stderr, done.describe()
+    rows = {row["name"]: (row["method"], row["num_requests"], row["num_failures"]) for row in json.loads(done.stdout[done.stdout.index("["):])}
+    for name, kind in {"Shopper.look": "TASK", "recorded.py": "TASK", "start": "event", "buy": "event", "side by side": "async", "sleep": ""}.items():
+        assert rows[name][0] == kind and rows[name][1] >= 2 and rows[name][2] == 0, (name, rows, done.describe())
+    for name in "Shopper.fail", "missing":
+        assert rows[name][1] == rows[name][2] >= 2, (name, rows)
+    assert "the basket is empty" in done.stderr and pictures, done.describe()
