@@ -7,6 +7,7 @@
  * header table is moved along. Trailers are further lines of the same text.
  */
 #include "worker/http1/hresp.h"
+#include "worker/http1/hresp_known.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,6 @@
 #define FRAMING_SLACK (64u * 1024)
 #define FRAMING_RATIO 16u
 #define TEXT_GROWTH 4u
-
-enum framing { UNTIL_CLOSE, NO_BODY, BY_LENGTH, CHUNKED };
 
 static bool fail(struct hresp *r, enum fetch_error error, const char *what)
 {
@@ -248,6 +247,7 @@ static void fold(struct hresp *r, struct slice line)
 {
     if (!r->can_fold)
         return;
+    r->has_folds = true;
     struct fetch_header *h = &r->headers[count_lines(r) - 1];
     const struct slice rest = trim(line);
     char *to = r->text + (h->value + h->value_len - r->text);
@@ -402,10 +402,10 @@ static bool read_framing(struct hresp *r)
     r->is_odd |= lengths.is_unreadable || (is_chunked && lengths.is_contradictory);
     r->has_length = lengths.is_given && !lengths.is_unreadable && !is_chunked;
     r->length = r->left = r->has_length ? lengths.value : 0;
-    r->framing = has_no_body(r)  ? NO_BODY
-                 : is_chunked    ? CHUNKED
-                 : r->has_length ? BY_LENGTH
-                                 : UNTIL_CLOSE;
+    r->framing = has_no_body(r)  ? HRESP_NO_BODY
+                 : is_chunked    ? HRESP_CHUNKED
+                 : r->has_length ? HRESP_BY_LENGTH
+                                 : HRESP_UNTIL_CLOSE;
     return true;
 }
 
@@ -424,7 +424,7 @@ static enum hresp_step end_head(struct hresp *r, uint32_t end)
     r->in_body = true;
     if (!read_framing(r))
         return HRESP_BAD;
-    if (r->framing == CHUNKED)
+    if (r->framing == HRESP_CHUNKED)
         r->text_len = end; /* chunks are given from where they were read */
     r->stable_left = r->text_len - end;
     return HRESP_HEAD;
@@ -564,11 +564,11 @@ static enum hresp_step parse_chunks(struct hresp *r, const char *bytes, size_t l
 
 static enum hresp_step parse_body(struct hresp *r, const char *bytes, size_t len, size_t *used)
 {
-    if (r->framing == NO_BODY)
+    if (r->framing == HRESP_NO_BODY)
         return HRESP_END;
-    if (r->framing == CHUNKED)
+    if (r->framing == HRESP_CHUNKED)
         return parse_chunks(r, bytes, len, used);
-    const bool is_counted = r->framing == BY_LENGTH;
+    const bool is_counted = r->framing == HRESP_BY_LENGTH;
     const size_t part = is_counted && r->left < len ? (size_t)r->left : len;
     *used += part;
     r->left -= is_counted ? part : 0;
@@ -577,11 +577,21 @@ static enum hresp_step parse_body(struct hresp *r, const char *bytes, size_t len
     return is_counted && !r->left ? HRESP_END : HRESP_MORE;
 }
 
+static enum hresp_step feed_head(struct hresp *r, const char *bytes, size_t len, size_t *used)
+{
+    if (r->known && !r->text_len && hresp_recall(r, bytes, len, used))
+        return HRESP_HEAD;
+    const enum hresp_step step = feed_lines(r, bytes, len, used);
+    if (r->known && step == HRESP_HEAD)
+        hresp_learn(r);
+    return step;
+}
+
 enum hresp_step hresp_feed(struct hresp *r, const char *bytes, size_t len, size_t *used)
 {
     *used = 0;
     if (!r->in_body)
-        return feed_lines(r, bytes, len, used);
+        return feed_head(r, bytes, len, used);
     if (r->stable_left) {
         const char *from = r->text + r->text_len - r->stable_left;
         const size_t part = r->stable_left;
@@ -603,9 +613,9 @@ enum fetch_error hresp_eof(struct hresp *r)
         fail(r, FETCH_INCOMPLETE, "connection closed within the response head");
         return FETCH_INCOMPLETE;
     }
-    if (r->framing == CHUNKED)
+    if (r->framing == HRESP_CHUNKED)
         return hchunk_may_end(&r->chunk) ? FETCH_OK : FETCH_INCOMPLETE;
-    return r->framing == BY_LENGTH && r->left ? FETCH_INCOMPLETE : FETCH_OK;
+    return r->framing == HRESP_BY_LENGTH && r->left ? FETCH_INCOMPLETE : FETCH_OK;
 }
 
 int hresp_status(const struct hresp *r)
@@ -620,18 +630,18 @@ unsigned hresp_minor(const struct hresp *r)
 
 uint64_t hresp_left(const struct hresp *r)
 {
-    return r->in_body && r->framing == BY_LENGTH && !r->stable_left ? r->left : 0;
+    return r->in_body && r->framing == HRESP_BY_LENGTH && !r->stable_left ? r->left : 0;
 }
 
 bool hresp_length(const struct hresp *r, uint64_t *len)
 {
     *len = r->length;
-    return r->framing == BY_LENGTH;
+    return r->framing == HRESP_BY_LENGTH;
 }
 
 bool hresp_keeps_alive(const struct hresp *r)
 {
-    if (r->status == 101 || r->framing == UNTIL_CLOSE || r->is_odd || r->chunk.is_odd)
+    if (r->status == 101 || r->framing == HRESP_UNTIL_CLOSE || r->is_odd || r->chunk.is_odd)
         return false;
     return !r->says_close && (r->minor || r->says_keep);
 }

@@ -40,6 +40,10 @@ struct hresp_block {
     char text[HRESP_BLOCK_SIZE - HRESP_INLINE_HEADERS * sizeof(struct fetch_header)];
 };
 
+struct hresp_known; /* hresp_known.h */
+
+enum hresp_framing { HRESP_UNTIL_CLOSE, HRESP_NO_BODY, HRESP_BY_LENGTH, HRESP_CHUNKED };
+
 enum hresp_step {
     HRESP_MORE, /* all bytes used; feed the next ones */
     HRESP_HEAD, /* the final head is there: set the body up, then feed the rest, even if empty */
@@ -67,6 +71,7 @@ struct hresp {
     const char *what;
     hresp_body_cb *on_body;
     void *arg;
+    struct hresp_known *known; /* NULL, or a head that may come again; outlives this */
     /* Private. */
     struct hresp_block *block;
     char *text; /* what was fed until the head ended; in the block, or heap when that is long */
@@ -79,7 +84,7 @@ struct hresp {
     struct hchunk chunk;
     int status;
     uint8_t minor, framing;
-    bool is_head_only, in_body, has_status, has_length, can_fold;
+    bool is_head_only, in_body, has_status, has_length, can_fold, has_folds;
     bool says_close, says_keep, is_odd;
 };
 
@@ -88,8 +93,8 @@ enum hresp_kind {
     HRESP_HEAD_ONLY, /* answer to HEAD, or to CONNECT when it succeeds */
 };
 
-/* The block is borrowed until hresp_fini. on_body and arg are set by the caller before bodies come.
- */
+/* The block is borrowed until hresp_fini. on_body and arg are set by the caller before bodies come,
+ * known before anything. */
 void hresp_init(struct hresp *r, struct hresp_block *block, enum hresp_kind kind);
 void hresp_fini(struct hresp *r);
 

@@ -14,6 +14,7 @@
 #include "common/base/sbuf.h"
 #include "tests/fuzz/response_driver.h"
 #include "worker/http1/hresp.h"
+#include "worker/http1/hresp_known.h"
 
 struct outcome {
     enum hresp_step step;
@@ -25,6 +26,8 @@ struct outcome {
     struct sbuf headers, trailers; /* "name=value|" each */
     size_t used;
 };
+
+static struct hresp_known *known; /* of what is parsed */
 
 static bool on_body(void *arg, const char *bytes, size_t len)
 {
@@ -70,6 +73,7 @@ static struct outcome parse(const char *bytes, size_t len, size_t first, size_t 
     hresp_init(&r, block, kind);
     r.on_body = on_body;
     r.arg = &o;
+    r.known = known;
     for (size_t at = 0, n = first; at < len && o.step < HRESP_END; at += n, n = step) {
         if (n > len - at)
             n = len - at;
@@ -270,6 +274,57 @@ static void test_examples(void **state)
     }
 }
 
+/* A head that is known says what it said. */
+static void test_known(void **state)
+{
+    (void)state;
+    struct hresp_known kept;
+    unsigned learnt = 0;
+    known = &kept;
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        const struct example *x = &examples[i];
+        const size_t len = strlen(x->bytes);
+        kept = (struct hresp_known){0};
+        for (size_t first = len + 1; first > 0; first--) {
+            struct outcome o = parse(x->bytes, len, first, SIZE_MAX, x->kind);
+            check(x, &o, len);
+        }
+        learnt += kept.len > 0;
+    }
+    assert_true(learnt > sizeof examples / sizeof *examples / 2);
+    known = NULL;
+}
+
+static int status_of(const char *bytes, enum hresp_kind kind)
+{
+    struct outcome o = parse(bytes, strlen(bytes), SIZE_MAX, SIZE_MAX, kind);
+    assert_string_equal(o.headers.data, "A=1|Content-Length=2|");
+    const int status = o.status;
+    outcome_fini(&o);
+    return status;
+}
+
+/* It is compared with all of it, and what it said is not worked out again. */
+static void test_known_is_compared(void **state)
+{
+    (void)state;
+    static const char answer[] = OK_HEAD "A: 1\r\nContent-Length: 2\r\n\r\nok";
+    struct hresp_known kept = {0};
+    known = &kept;
+    assert_int_equal(status_of(answer, HRESP_NORMAL), 200);
+    assert_int_equal(kept.len, sizeof answer - sizeof "ok");
+    kept.said.status = 299;
+    assert_int_equal(status_of(answer, HRESP_NORMAL), 299);
+    assert_int_equal(status_of(answer, HRESP_HEAD_ONLY), 200);
+    for (int i = 0; i < 2; i++) { /* another one takes its place, the first time */
+        assert_int_equal(
+            status_of("HTTP/1.1 404 OK\r\nA: 1\r\nContent-Length: 2\r\n\r\nok", HRESP_NORMAL), 404);
+        kept.missed = 0;
+    }
+    assert_int_equal(status_of(answer, HRESP_NORMAL), 200);
+    known = NULL;
+}
+
 static void test_trailers(void **state)
 {
     static const struct {
@@ -463,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_stable_body),
         cmocka_unit_test(test_names),    cmocka_unit_test(test_corpus),
         cmocka_unit_test(test_trailers), cmocka_unit_test(test_long_trailers),
+        cmocka_unit_test(test_known),    cmocka_unit_test(test_known_is_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
