@@ -183,15 +183,15 @@ def soaked(kept_an_hour, rest_an_hour):
     rows = []
     for at in range(0, 3600, 5):
         kept, rest = 20 + kept_an_hour * at / 3600, 50 + rest_an_hour * at / 3600
-        rows.append((at, {("master", "memory MB"): kept + rest, ("master", "kept MB"): kept, ("master", "rest MB"): rest}))
+        rows.append((at, {("master", "memory MB"): kept + rest, ("master", "kept MB"): kept, ("master", "rest MB"): rest, ("master", "free MB"): 9, ("master", "in use MB"): rest - 9}))
     return soak.table(rows, 3600)
 
 
 def test_what_a_soak_finds_is_what_grows_beside_what_is_kept(capsys):
-    assert soaked(16, 0) == (1, 0)
-    assert soaked(0, 16) == (0, 1)
+    assert soaked(16, 0) == (2, 0)
+    assert soaked(0, 16) == (0, 2)
     told = [line.split()[-1] for line in capsys.readouterr().out.splitlines() if line.startswith("master")]
-    assert told == ["rest", "limits", "flat", "rest", "limits", "GROWS"]  # each of the three is shown
+    assert told == ["rest", "limits", "flat", "heap", "flat", "rest", "limits", "GROWS", "heap", "GROWS"]  # each of the five is shown
     assert dict((kind, size) for _, kind, size in soak.KEPT_LINE.findall('katydid_kept_bytes{testid="x",what="logs"} 12\nkatydid_requests_total{} 3\n')) == {"logs": "12"}
 
 
