@@ -48,6 +48,6 @@ void kept_count(const struct record *r, struct logs *logs, struct kept *out)
          [KEPT_HISTOGRAMS] = histograms(r),
          [KEPT_SAMPLES] = {"samples", samples_bytes(r->samples), SAMPLES_BYTES},
          [KEPT_METRICS] = {"metrics", series_store_bytes(r->series), SERIES_STORE_BYTES},
-         [KEPT_LOGS] = {"logs", logs_bytes(logs), LOGS_LINES * (size_t)LOGS_TEXT_MAX}},
+         [KEPT_LOGS] = {"logs", logs_bytes(logs), LOGS_LINES * (size_t)LOGS_LINE_MAX}},
         .heap = {0}};
 }

@@ -74,6 +74,12 @@ static void line_free(struct line *line)
     free(line);
 }
 
+static size_t line_bytes(const struct line *line)
+{
+    return sizeof *line + strlen(line->level) + strlen(line->source) + strlen(line->logger) +
+           strlen(line->text) + 4;
+}
+
 static void forget_oldest(struct logs *l)
 {
     struct line *line = l->first;
@@ -81,7 +87,7 @@ static void forget_oldest(struct logs *l)
         if (l->sources[i].newest == line)
             l->sources[i].newest = NULL;
     detach(l, line);
-    l->bytes -= strlen(line->text);
+    l->bytes -= line_bytes(line);
     line_free(line);
 }
 
@@ -170,7 +176,7 @@ static void add(struct logs *l, double now, const char *source, double at, const
                           .logger = bounded(logger, LOGS_LOGGER_MAX),
                           .text = bounded(text, LOGS_TEXT_MAX),
                           .repeat = 1};
-    l->bytes += strlen(line->text);
+    l->bytes += line_bytes(line);
     attach(l, line);
     s->newest = line;
 }

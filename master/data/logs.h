@@ -15,6 +15,7 @@
 #define LOGS_TEXT_MAX 8192 /* bytes; what is longer is cut */
 #define LOGS_LEVEL_MAX 32
 #define LOGS_LOGGER_MAX 256
+#define LOGS_LINE_MAX (LOGS_TEXT_MAX + 1024) /* what a line takes, but for what malloc adds */
 #define LOGS_SOURCES 1024 /* that have a rate of their own */
 
 struct sbuf;
@@ -29,7 +30,7 @@ void logs_add_dropped(struct logs *l, uint64_t count); /* before they came here 
 void logs_add_line(struct logs *l, double now, const char *source, const char *line);
 uint64_t
 logs_errors(struct logs *l);       /* how many lines of ERROR and worse came, also those dropped */
-size_t logs_bytes(struct logs *l); /* of their texts */
+size_t logs_bytes(struct logs *l); /* that they take */
 uint64_t logs_seq(struct logs *l); /* of the newest line; grows when it repeats */
 
 /* docs/api.md, logs: lines that came or repeated after `since`, the newest ones: at most `limit`,

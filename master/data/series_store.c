@@ -247,9 +247,10 @@ static void add_point(struct history *h, int64_t second, uint32_t span, const st
     value_put(&h->bytes, v, kind);
 }
 
+/* What it takes, its room for more included. */
 static size_t size_of(const struct history *h)
 {
-    return h->bytes.len + h->count * sizeof *h->points;
+    return h->bytes.cap + h->cap * sizeof *h->points;
 }
 
 static void close_history(struct series_store *store, struct history *h, struct series *s,
