@@ -15,7 +15,7 @@ from collections import Counter
 import pytest
 
 import stamped
-from harness import ROOT, STOCK_LOCUST, Process, children, free_port, get_json, katydid, locustfile, wait_for
+from harness import ROOT, STOCK_LOCUST, Process, children, free_port, get_json, katydid, locustfile, target, wait_for
 from stamped import number, stamps
 
 USERS = '''
@@ -623,3 +623,27 @@ def test_a_user_knows_which_arrival_it_is(more, tmp_path):
         assert len(numbers) == number(ended, "started", name) and len(set(numbers)) == len(numbers) and set(numbers) <= set(range(due)), (name, sorted(numbers))
         assert len(numbers) == due or number(ended, "dropped", name) + number(ended, "cut", name) > 0, (name, ended.describe())
     assert {word for word in words if word.startswith("number-c-")} == {"number-c-None"}, "it has no arrivals"
+
+
+TURNS = '''
+import os, gevent
+from locust import HttpUser, task
+class Buyer(HttpUser):
+    @task
+    def buy(self):
+        turns.append(gevent.get_hub().loop.iteration)
+        self.client.get("/")
+    def on_stop(self):
+        with open(os.environ["STAMPS"], "w") as file:
+            file.write(f"{len(turns)} {len(set(turns))}")
+turns = []
+'''
+
+
+def test_arrivals_next_to_one_another_start_in_one_turn_of_the_loop(tmp_path):
+    """Those within 0.31 ms, whoever takes them: 3,226 turns of a second, where each arrival by itself has 5,000."""
+    with target() as server:
+        ended = run(tmp_path, "-H", server.url, "--scenario", "buy:constant-arrival-rate:rate=5000/s,duration=1s,users=100", source=TURNS)
+    assert ended.code == 0, ended.describe()
+    started, turns = map(int, (tmp_path / "stamps").read_text().split())
+    assert started == number(ended, "started") and turns < 0.66 * started, (started, turns, ended.describe())
