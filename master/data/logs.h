@@ -16,7 +16,7 @@
 #define LOGS_LEVEL_MAX 32
 #define LOGS_LOGGER_MAX 256
 #define LOGS_LINE_MAX (LOGS_TEXT_MAX + 1024) /* what a line takes, but for what malloc adds */
-#define LOGS_SOURCES 1024 /* that have a rate of their own */
+#define LOGS_SOURCES 1024                    /* that have a rate of their own */
 
 struct sbuf;
 struct logs;

@@ -133,10 +133,14 @@ def test_up_to_which_rate_answers_are_good(tmp_path):
     """) as file:
         run = run_katydid("-f", file, "--headless", "--scenario", "sweep:find-knee:step=20/s,level=4s,goodput=95%", "-t", 60, "--summary", tmp_path / "s.json")
     one = json.loads((tmp_path / "s.json").read_text())["scenarios"]["scenarios"][0]["knee"]
+    assert run.code == 0, run.describe()
+    if one["state"] == "generator":  # the machine was too busy, and that is said
+        assert one["goodput"]["per_s"] is None, one
+        return
     assert one["state"] == "goodput" and len(one["levels"]) == 3, (one, run.describe())
     assert one["goodput"]["least"] == 0.95 and one["goodput"]["per_s"] == 20 and one["goodput"]["share"] == 1, one
     assert [level["good"] for level in one["levels"]] == [1, 0, 0], one
-    assert "goodput of 95 % or more: up to 20/s (100 % there)" in run.stderr and run.code == 0, run.describe()
+    assert "goodput of 95 % or more: up to 20/s (100 % there)" in run.stderr, run.describe()
 
 
 def test_the_knee_of_a_target_with_a_known_capacity(tmp_path):
