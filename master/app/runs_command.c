@@ -167,7 +167,7 @@ static int list(struct job *j)
                                      .tag = j->a.tag,
                                      .is_valid = j->a.is_valid,
                                      .limit = isnan(j->a.limit) ? 50 : (size_t)j->a.limit};
-    json_t *runs = history_list(j->h, &f);
+    json_t *runs = (j->a.is_json ? history_list : history_list_brief)(j->h, &f);
     if (j->a.is_json) {
         print_json(runs);
     } else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/store/history.h"
+#include "master/store/history_inside.h"
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -18,15 +18,6 @@
 #define BUSY_MS 5000
 #define RETRY_MS 10
 #define SCHEMA 3 /* user_version: 1 had no run_metric, 2 no run_started */
-
-#define HISTORY_TAG 0x68697374u /* "hist" */
-
-struct history {
-    uint32_t tag; /* handle.h */
-    sqlite3 *db;
-    char *folder;
-    bool has_metrics; /* false: an older table that may only be read */
-};
 
 /* ---- words about faults ---- */
 
@@ -243,46 +234,12 @@ char *history_path(const struct history *h, const char *id)
 
 /* ---- statements ---- */
 
-/* Values: of each letter of kinds, s text or NULL, i int64_t, f double. */
-static sqlite3_stmt *statement(const struct history *h, const char *sql, const char *kinds, ...)
-{
-    sqlite3_stmt *s = NULL;
-    va_list args;
-    if (sqlite3_prepare_v2(h->db, sql, -1, &s, NULL) != SQLITE_OK)
-        return NULL;
-    va_start(args, kinds);
-    for (int i = 1; *kinds; kinds++, i++) {
-        if (*kinds == 's')
-            sqlite3_bind_text(s, i, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-        else if (*kinds == 'i')
-            sqlite3_bind_int64(s, i, va_arg(args, int64_t));
-        else
-            sqlite3_bind_double(s, i, va_arg(args, double));
-    }
-    va_end(args);
-    return s;
-}
-
 static int done(const struct history *h, sqlite3_stmt *s, char **why)
 {
     const int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
     const int code = rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(h, why);
     sqlite3_finalize(s);
     return code;
-}
-
-/* What is in the column of each line of the answer, as objects of JSON, or as texts. */
-static json_t *collect(sqlite3_stmt *s, bool is_json)
-{
-    json_t *list = json_array();
-    while (s && sqlite3_step(s) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
-        json_t *value = !text ? NULL : is_json ? json_loads(text, 0, NULL) : json_string(text);
-        if (value)
-            json_array_append_new(list, value);
-    }
-    sqlite3_finalize(s);
-    return list;
 }
 
 /* ---- runs ---- */
@@ -297,7 +254,7 @@ static int write_run(struct history *h, const json_t *run, char **why)
 {
     const char *pin = text_of(run, "pin");
     char *text = json_dumps(run, JSON_COMPACT);
-    sqlite3_stmt *s = statement(
+    sqlite3_stmt *s = history_statement(
         h, "INSERT OR REPLACE INTO run VALUES(?,?,?,?,?,?,?,?,?)", "sfsssisis", text_of(run, "id"),
         json_number_value(json_object_get(run, "started")), text_of(run, "profile"),
         text_of(json_object_get(run, "git"), "branch"), text_of(run, "state"),
@@ -319,7 +276,8 @@ static int finish(struct history *h, int code, char **why)
 json_t *history_get(struct history *h, const char *id)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    json_t *list = collect(statement(h, "SELECT run FROM run WHERE id=?", "s", id), true);
+    json_t *list =
+        history_collect(history_statement(h, "SELECT run FROM run WHERE id=?", "s", id), true);
     json_t *run = json_incref(json_array_get(list, 0));
     json_decref(list);
     return run;
@@ -350,7 +308,7 @@ static int put_lines(struct history *h, const char *sql, const char *id, const j
     int code = 0;
     if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK)
         return fail(h, why);
-    sqlite3_stmt *s = statement(h, sql, "s", id);
+    sqlite3_stmt *s = history_statement(h, sql, "s", id);
     json_array_foreach(lines, i, line)
     {
         json_array_foreach(line, k, value)
@@ -406,7 +364,7 @@ double history_row_figure(struct history *h, const char *id, const char *method,
     double value = NAN;
     if (column)
         sbuf_addf(&sql, "SELECT %s FROM run_row WHERE id=? AND method=? AND name=?", column);
-    sqlite3_stmt *s = sql.len ? statement(h, sql.data, "sss", id, method, name) : NULL;
+    sqlite3_stmt *s = sql.len ? history_statement(h, sql.data, "sss", id, method, name) : NULL;
     if (s && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
         value = sqlite3_column_double(s, 0);
     sqlite3_finalize(s);
@@ -420,14 +378,15 @@ double history_row_figure(struct history *h, const char *id, const char *method,
 json_t *history_metrics(struct history *h, const char *id)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    return collect(statement(h,
-                             "SELECT json_object('method',m.method,'name',m.name,"
-                             "'metric',m.metric," METRIC ") FROM run_metric m WHERE m.id=?"
-                             " ORDER BY m.method<>'' OR m.name<>'',"
-                             " max(m.n) OVER (PARTITION BY m.method, m.name) DESC,"
-                             " m.method, m.name, m.metric",
-                             "s", id),
-                   true);
+    return history_collect(history_statement(h,
+                                             "SELECT json_object('method',m.method,'name',m.name,"
+                                             "'metric',m.metric," METRIC
+                                             ") FROM run_metric m WHERE m.id=?"
+                                             " ORDER BY m.method<>'' OR m.name<>'',"
+                                             " max(m.n) OVER (PARTITION BY m.method, m.name) DESC,"
+                                             " m.method, m.name, m.metric",
+                                             "s", id),
+                           true);
 }
 
 json_t *history_trend(struct history *h, const char *profile, const char *locustfile,
@@ -458,8 +417,8 @@ json_t *history_trend(struct history *h, const char *profile, const char *locust
               " AND (?4 IS NULL OR json_extract(r.run,'$.locustfile')=?4)"
               " ORDER BY r.started DESC, r.id DESC LIMIT %d",
               HISTORY_TREND_MOST);
-    json_t *newest =
-        collect(statement(h, sql.data, "ssss", method, name, profile, locustfile), true);
+    json_t *newest = history_collect(
+        history_statement(h, sql.data, "ssss", method, name, profile, locustfile), true);
     json_t *list = json_array();
     for (size_t i = json_array_size(newest); i > 0; i--)
         json_array_append(list, json_array_get(newest, i - 1));
@@ -468,61 +427,12 @@ json_t *history_trend(struct history *h, const char *profile, const char *locust
     return list;
 }
 
-/* Numbers of parameters are those of `filtered`. */
-#define VERDICT                                                                                    \
-    "CASE WHEN state<>'done' THEN state WHEN NOT valid THEN 'not valid'"                           \
-    " WHEN json_extract(run,'$.verdict.gate_failed') THEN 'failed'"                                \
-    " WHEN coalesce(json_extract(run,'$.verdict.thresholds'),0)=0 THEN '-'"                        \
-    " WHEN json_extract(run,'$.verdict.passed') THEN 'passed' ELSE 'failed' END"
-#define WORDS                                                                                      \
-    "id||' '||json_extract(run,'$.pin','$.note','$.tags','$.profile','$.locustfile','$.host',"     \
-    "'$.git.branch','$.git.commit','$.test_id')"
-#define FILTER                                                                                     \
-    " WHERE (?1 IS NULL OR profile=?1) AND (?2 IS NULL OR branch=?2)"                              \
-    " AND (?3 IS NULL OR state=?3) AND (NOT ?4 OR valid)"                                          \
-    " AND (?5 IS NULL OR EXISTS(SELECT 1 FROM json_each(run,'$.tags')"                             \
-    " WHERE key=?5 AND (?6 IS NULL OR value=?6)))"                                                 \
-    " AND (?7 IS NULL OR (" VERDICT ")=?7) AND (?8 IS NULL OR instr(lower(" WORDS "),lower(?8)))"
-
-static sqlite3_stmt *filtered(const struct history *h, const char *sql,
-                              const struct history_filter *f)
-{
-    const char *equals = f->tag ? strchr(f->tag, '=') : NULL;
-    char *key =
-        !f->tag ? NULL : mem_dup(f->tag, equals ? (size_t)(equals - f->tag) : strlen(f->tag));
-    sqlite3_stmt *s =
-        statement(h, sql, "sssissss", f->profile, f->branch, f->state, (int64_t)f->is_valid, key,
-                  equals ? equals + 1 : NULL, f->verdict, f->text && *f->text ? f->text : NULL);
-    free(key);
-    return s;
-}
-
-json_t *history_list(struct history *h, const struct history_filter *f)
-{
-    HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = filtered(
-        h, "SELECT run FROM run" FILTER " ORDER BY started DESC, id DESC LIMIT ?9 OFFSET ?10", f);
-    if (s) {
-        sqlite3_bind_int64(s, 9, f->limit ? (int64_t)f->limit : -1);
-        sqlite3_bind_int64(s, 10, (int64_t)f->skip);
-    }
-    return collect(s, true);
-}
-
-size_t history_count(struct history *h, const struct history_filter *f)
-{
-    HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = filtered(h, "SELECT count(*) FROM run" FILTER, f);
-    const int64_t count = s && sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
-    sqlite3_finalize(s);
-    return (size_t)count;
-}
-
 json_t *history_profiles(struct history *h)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    return collect(
-        statement(h, "SELECT profile FROM run GROUP BY profile ORDER BY max(started) DESC", ""),
+    return history_collect(
+        history_statement(h, "SELECT profile FROM run GROUP BY profile ORDER BY max(started) DESC",
+                          ""),
         false);
 }
 
@@ -557,8 +467,9 @@ int history_note(struct history *h, const char *id, const char *text, char **why
 int history_pin(struct history *h, const char *id, const char *name, char **why)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = statement(h, "SELECT id FROM run WHERE pin=? AND id<>?", "ss", name, id);
-    json_t *others = collect(s, false);
+    sqlite3_stmt *s =
+        history_statement(h, "SELECT id FROM run WHERE pin=? AND id<>?", "ss", name, id);
+    json_t *others = history_collect(s, false);
     const char *other = json_string_value(json_array_get(others, 0));
     int code = 0;
     if (name && *name && other) /* a name means one run: it moves */
@@ -584,9 +495,9 @@ static int forget(struct history *h, const char *id, char **why)
 {
     char *path = history_path(h, id);
     if ((h->has_metrics &&
-         done(h, statement(h, "DELETE FROM run_metric WHERE id=?", "s", id), why) != 0) ||
-        done(h, statement(h, "DELETE FROM run_row WHERE id=?", "s", id), why) != 0 ||
-        done(h, statement(h, "DELETE FROM run WHERE id=?", "s", id), why) != 0) {
+         done(h, history_statement(h, "DELETE FROM run_metric WHERE id=?", "s", id), why) != 0) ||
+        done(h, history_statement(h, "DELETE FROM run_row WHERE id=?", "s", id), why) != 0 ||
+        done(h, history_statement(h, "DELETE FROM run WHERE id=?", "s", id), why) != 0) {
         free(path);
         return -1;
     }
@@ -650,7 +561,8 @@ int history_prune(struct history *h, const struct history_keep *keep, double now
 json_t *history_orphans(struct history *h)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    json_t *list = collect(statement(h, "SELECT id FROM run WHERE state='running'", ""), false);
+    json_t *list = history_collect(
+        history_statement(h, "SELECT id FROM run WHERE state='running'", ""), false);
     for (size_t i = 0; i < json_array_size(list);) {
         char *path = history_path(h, json_string_value(json_array_get(list, i)));
         if (run_file_is_written(path))
@@ -665,11 +577,12 @@ json_t *history_orphans(struct history *h)
 json_t *history_bare(struct history *h)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    return collect(statement(h,
-                             "SELECT id FROM run r WHERE state<>'running' AND NOT EXISTS"
-                             "(SELECT 1 FROM run_metric m WHERE m.id=r.id)",
-                             ""),
-                   false);
+    return history_collect(
+        history_statement(h,
+                          "SELECT id FROM run r WHERE state<>'running' AND NOT EXISTS"
+                          "(SELECT 1 FROM run_metric m WHERE m.id=r.id)",
+                          ""),
+        false);
 }
 
 json_t *history_strangers(struct history *h)

@@ -46,11 +46,19 @@ struct history_filter {
     const char *profile, *branch, *tag, *state; /* NULL: any; tag: "key=value" or "key" */
     const char *verdict;                        /* as history_verdict says it */
     const char *text; /* in its id, pin, note, tags, profile, locustfile, host, branch or commit */
-    bool is_valid;    /* only those whose measurement was */
+    const char *prefix; /* of its id */
+    const char *pin;    /* its whole name */
+    bool is_valid;      /* only those whose measurement was */
     size_t limit, skip; /* limit 0: all */
 };
 /* Those that fit, the newest first; a JSON array. */
 json_t *history_list(struct history *h, const struct history_filter *f);
+/* The same with no more than tables show (history_table, history_csv), in less than half of the
+ * time. */
+json_t *history_list_brief(struct history *h, const struct history_filter *f);
+/* The same one by one, borrowed, until take says that it is enough. */
+void history_each(struct history *h, const struct history_filter *f,
+                  bool (*take)(void *arg, json_t *run), void *arg);
 size_t history_count(struct history *h, const struct history_filter *f); /* limit and skip aside */
 json_t *history_profiles(struct history *h); /* [profile, …]: those there are, the newest first */
 

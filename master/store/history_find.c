@@ -12,9 +12,7 @@
 
 struct meant {
     struct history_filter filter;
-    const char *pin;    /* or NULL */
-    const char *prefix; /* of an id, or NULL */
-    size_t back;        /* latest~3: 3 */
+    size_t back; /* latest~3: 3 */
     size_t count;
 };
 
@@ -39,7 +37,7 @@ static bool read_word(const char *word, struct meant *m)
 {
     const char *rest;
     if ((rest = behind(word, "pinned:")) && *rest)
-        m->pin = rest;
+        m->filter.pin = rest;
     else if ((rest = behind(word, "branch:")) && *rest)
         m->filter.branch = rest;
     else if ((rest = behind(word, "profile:")))
@@ -51,7 +49,7 @@ static bool read_word(const char *word, struct meant *m)
     else if (strcmp(word, "valid") == 0)
         m->filter.is_valid = true;
     else if (strlen(word) < RUN_ID_SIZE && isdigit((unsigned char)word[0]) && strlen(word) >= 4)
-        m->prefix = word;
+        m->filter.prefix = word;
     else if (isdigit((unsigned char)word[0]))
         return read_number(word, &m->count) && m->count > 0;
     else
@@ -78,16 +76,11 @@ static void say_unknown(const char *word, char **why)
     *why = sbuf_take(&text);
 }
 
+/* Of one that goes on nothing can be said yet, unless it is named. */
 static bool is_meant(const struct meant *m, const json_t *run)
 {
-    const char *id = json_string_value(json_object_get(run, "id"));
-    const char *pin = json_string_value(json_object_get(run, "pin"));
     const char *state = json_string_value(json_object_get(run, "state"));
-    if (m->pin)
-        return pin && strcmp(pin, m->pin) == 0;
-    if (!m->prefix && strcmp(state ? state : "", "running") == 0)
-        return false; /* nothing can be said of it yet */
-    return !m->prefix || (id && strncasecmp(id, m->prefix, strlen(m->prefix)) == 0);
+    return m->filter.pin || m->filter.prefix || strcmp(state ? state : "", "running") != 0;
 }
 
 /* Runs of one --repeat are one side. */
@@ -105,7 +98,7 @@ static bool is_like(const struct meant *m, const json_t *run, const json_t *like
         return false;
     if (is_of_same_series(run, like))
         return false;
-    if (!like || m->pin || m->prefix || m->filter.profile)
+    if (!like || m->filter.pin || m->filter.prefix || m->filter.profile)
         return true;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (!json_equal(json_object_get(run, same[i]), json_object_get(like, same[i])))
@@ -113,19 +106,20 @@ static bool is_like(const struct meant *m, const json_t *run, const json_t *like
     return true;
 }
 
-static json_t *choose(const json_t *all, const struct meant *m, const json_t *like)
+struct choosing {
+    const struct meant *m;
+    const json_t *like;
+    json_t *chosen;
+    size_t passed;
+};
+
+static bool choose(void *arg, json_t *run)
 {
-    json_t *chosen = json_array(), *run;
-    size_t i, passed = 0;
-    json_array_foreach(all, i, run)
-    {
-        if (!is_meant(m, run) || !is_like(m, run, like) || passed++ < m->back)
-            continue;
-        json_array_append(chosen, run);
-        if (json_array_size(chosen) == m->count && !m->prefix)
-            break;
-    }
-    return chosen;
+    struct choosing *c = arg;
+    if (!is_meant(c->m, run) || !is_like(c->m, run, c->like) || c->passed++ < c->m->back)
+        return true;
+    json_array_append(c->chosen, run);
+    return json_array_size(c->chosen) < c->m->count || c->m->filter.prefix;
 }
 
 /* m points into the words of spec, which are cut. */
@@ -154,26 +148,26 @@ json_t *history_find(struct history *h, const char *spec, const json_t *like, ch
     struct meant m = {.count = 1};
     struct sbuf text = {0};
     char *copy = mem_strdup(spec);
-    json_t *chosen = NULL;
+    struct choosing c = {.m = &m, .like = like};
     if (read_spec(copy, &m, why)) {
-        json_t *all = history_list(h, &m.filter);
-        chosen = choose(all, &m, like);
-        json_decref(all);
-        const size_t count = json_array_size(chosen);
+        c.chosen = json_array();
+        history_each(h, &m.filter, choose, &c);
+        const size_t count = json_array_size(c.chosen);
         if (count == 0)
             sbuf_addf(&text,
                       "no run is stored that is '%s' (katydid runs list shows those there are)",
                       spec);
-        else if (m.prefix && count > 1)
-            sbuf_addf(&text, "%zu runs begin with '%s'; give more of the id", count, m.prefix);
+        else if (m.filter.prefix && count > 1)
+            sbuf_addf(&text, "%zu runs begin with '%s'; give more of the id", count,
+                      m.filter.prefix);
     }
     free(copy);
     if (text.len > 0) {
-        json_decref(chosen);
+        json_decref(c.chosen);
         *why = sbuf_take(&text);
         return NULL;
     }
-    return chosen;
+    return c.chosen;
 }
 
 #define NAMED_MOST 5 /* runs of a refusal that are named */

@@ -2,6 +2,8 @@
 
 import json
 import re
+import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -100,8 +102,26 @@ def size_of(folder):
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
+def listing_ms(folder, runs):
+    """The processor's, of listing so many runs that are like the one in there."""
+    with sqlite3.connect(Path(folder) / "runs.db") as table:
+        one = json.loads(table.execute("SELECT run FROM run").fetchone()[0])
+        for number in range(runs):
+            one |= {"id": f"{one['id'][:8]}{number:018}", "started": one["started"] + 60}
+            table.execute("INSERT OR REPLACE INTO run SELECT ?,?,profile,branch,state,valid,NULL,bytes,? FROM run LIMIT 1", (one["id"], one["started"], json.dumps(one)))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    listed = subprocess.run([KATYDID, "runs", "list", "--limit", str(runs), "--history", folder], check=True, capture_output=True, text=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert listed.count("\n") == runs + 1
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
 def bench_history(options):
     table = Table("Stored runs", "what", "figure", "budget", "")
+    with tempfile.TemporaryDirectory() as folder:
+        play(folder, 50, 60, 1)
+        took = listing_ms(folder, 10_000)
+        table.row("10,000 runs listed", f"{took:.0f} ms of the processor", "≤ 200", verdict(took, 200))
     with tempfile.TemporaryDirectory() as folder:
         share = play(folder, 50, 86_400, 1)
         table.row("24 h with 50 rows: size", f"{size_of(folder) / 1e6:.1f} MB", "≤ 50", verdict(size_of(folder), 50e6))

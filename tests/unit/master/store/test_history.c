@@ -352,6 +352,64 @@ static void the_newest_runs_are_listed_without_sorting_all(void **state)
     assert_found("latest", "2");
 }
 
+static char *text_of_tables(json_t *runs)
+{
+    struct sbuf out = {0};
+    history_table(runs, &out);
+    history_csv(runs, &out);
+    json_decref(runs);
+    return sbuf_take(&out);
+}
+
+static void a_list_in_brief_has_what_tables_show(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    put(1, "main", true);
+    put(2, "main", false);
+    json_t *whole = json_pack(
+        "{s:s,s:f,s:s,s:s,s:b,s:s,s:i,s:i,s:f,s:{s:s,s:s},s:{s:b,s:i},s:{s:i},s:{s:i,s:f,s:f},"
+        "s:s,s:s}",
+        "id", "01HF7YAT00AAAAAAAAAAAAAAAA", "started", 1700000000.0, "state", "done", "locustfile",
+        "shop.py", "valid", 1, "note", "a, \"b\"", "users_most", 7, "plans", 1, "duration", 61.5,
+        "git", "commit", "abcdef", "branch", "x", "verdict", "passed", 1, "thresholds", 2,
+        "iterations", "started", 9, "totals", "requests", 10, "p95", 3.25, "fail_ratio", 0.5, "pin",
+        "good", "profile", "");
+    assert_non_null(whole);
+    assert_int_equal(history_put(h, whole, &why), 0);
+    const struct history_filter all = {.limit = 2};
+    char *full = text_of_tables(history_list(h, &all));
+    char *brief = text_of_tables(history_list_brief(h, &all));
+    assert_string_equal(brief, full);
+    free(full);
+    free(brief);
+    const struct history_filter pinned = {.pin = "good"};
+    full = text_of_tables(history_list(h, &pinned));
+    brief = text_of_tables(history_list_brief(h, &pinned));
+    assert_non_null(strstr(brief, "pinned: good"));
+    assert_non_null(strstr(brief, "3.25ms"));
+    assert_string_equal(brief, full);
+    free(full);
+    free(brief);
+    json_decref(whole);
+}
+
+static bool take_two(void *count, json_t *run)
+{
+    (void)run;
+    return ++*(int *)count < 2;
+}
+
+static void no_more_runs_are_read_than_are_wanted(void **state)
+{
+    (void)state;
+    int count = 0;
+    for (int minute = 0; minute < 5; minute++)
+        put(minute, "main", true);
+    history_each(h, &(struct history_filter){0}, take_two, &count);
+    assert_int_equal(count, 2);
+}
+
 static void secrets_of_the_command_are_masked(void **state)
 {
     (void)state;
@@ -388,6 +446,8 @@ int main(void)
                                         close_it),
         cmocka_unit_test_setup_teardown(the_newest_runs_are_listed_without_sorting_all, open_new,
                                         close_it),
+        cmocka_unit_test_setup_teardown(a_list_in_brief_has_what_tables_show, open_new, close_it),
+        cmocka_unit_test_setup_teardown(no_more_runs_are_read_than_are_wanted, open_new, close_it),
         cmocka_unit_test(secrets_of_the_command_are_masked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

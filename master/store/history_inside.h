@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* history_inside: what the files of history share, and nobody else needs. */
+#include "common/base/handle.h"
+#include "master/store/history.h"
+#include <sqlite3.h>
+#include <stdint.h>
+
+#define HISTORY_TAG 0x68697374u /* "hist" */
+
+struct history {
+    uint32_t tag; /* handle.h */
+    sqlite3 *db;
+    char *folder;
+    bool has_metrics; /* false: an older table that may only be read */
+};
+
+/* Values: of each letter of kinds, s text or NULL, i int64_t, f double. NULL: it cannot be made. */
+sqlite3_stmt *history_statement(const struct history *h, const char *sql, const char *kinds, ...);
+/* Takes s: what is in the column of each line of the answer, as objects of JSON, or as texts. */
+json_t *history_collect(sqlite3_stmt *s, bool is_json);
