@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
+#include "master/app/same_test.h"
 #include "master/sink/exposition.h"
 #include "master/sink/http_post.h"
 #include "master/sink/journal.h"
@@ -279,6 +280,7 @@ static int add(struct master *m, struct sink_spec *spec)
         return say(why);
     if (is_journal)
         note_journal(r, spec, o.self);
+    r->sends |= !is_journal && !traces_are(spec->kind) && spec->kind != &sink_hdrlog;
     const int rc = traces_are(spec->kind) ? spans_note(m, sink_is(spec, "tasks"), o.self) : 0;
     outputs_add(m->outputs, o);
     return rc;
@@ -301,6 +303,8 @@ int receivers_add(struct master *m)
         else
             sink_spec_free(spec);
     }
+    if (rc == 0 && r->sends)
+        same_test_warn(m);
     return rc;
 }
 

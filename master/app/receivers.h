@@ -22,6 +22,7 @@ struct receivers { /* what was asked for, until it becomes outputs */
     size_t count;
     struct sink_spec *timescale; /* that of --timescale, among these; borrowed; NULL: none is */
     bool writes_timescale;       /* ... and it became an output */
+    bool sends;                  /* figures, to somebody else's store */
     struct sink_spec *scrape;    /* of the page's route /metrics */
     struct journal_order journals[RECEIVERS_JOURNALS]; /* what workers write, and */
     void *journal_outputs[RECEIVERS_JOURNALS];         /* the outputs that they are; borrowed */

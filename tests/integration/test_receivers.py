@@ -497,3 +497,17 @@ def test_other_places_and_who_must_be_there(tmp_path):
                               env={"KATYDID_OUT": f"influxdb={influx.url},version=3\ninfluxdb={influx.url}/two,version=3", "INFLUX_TOKEN": "s3cret"})
         assert {path.split("db=")[1] for path, _, _ in influx.pushes} == {"katydid", "two"}, run.describe()
         assert all(headers["Authorization"] == "Bearer s3cret" for _, headers, _ in influx.pushes) and "s3cret" not in run.stderr
+
+
+def test_a_run_beside_another_of_the_same_test_id_is_warned_of(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as store:
+        words = ("-f", file, "-H", shop.url, "--headless", "-u", 1, "--history", tmp_path / "h", "--exit-code-on-error", 0, "--test-id")
+        out = ("--out", f"influxdb={store.url}/kat")
+        with katydid(*words, "night", *out, cwd=tmp_path) as first:
+            wait_for(lambda: "running" in run_katydid("runs", "--history", tmp_path / "h").stdout, "the run in the history")
+            same, other, alone = (run_katydid(*words, *more, "-t", 1, cwd=tmp_path) for more in (("night", *out), ("nigh", *out), ("night",)))
+            first.signal(15)
+            assert first.wait() == 0, first.describe()
+        later = run_katydid(*words, "night", *out, "-t", 1, cwd=tmp_path)
+    assert [run.code for run in (same, other, alone, later)] == [0] * 4
+    assert ["Another run with --test-id night goes on (" in run.stderr for run in (first, same, other, alone, later)] == [False, True, False, False, False]
