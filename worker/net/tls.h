@@ -26,6 +26,10 @@ struct tls_profile {
 
 enum tls_step { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_FAILED, TLS_NOT_TRUSTED };
 
+/* Buffers for records that are given back wait for the next one, on this thread. Before anything
+ * uses OpenSSL; later it is left as it is. */
+void tls_keep_buffers(void);
+
 struct tls *tls_new(void);
 void tls_free(struct tls *tls);
 

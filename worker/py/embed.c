@@ -10,6 +10,7 @@
  * ../worker/pylib (one or two levels up) in the source tree; KATYDID_PYLIB wins.
  */
 #include "worker/py/embed.h"
+#include "worker/net/tls.h"
 #include "worker/py/arena.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_process.h"
@@ -215,6 +216,7 @@ int embed_run(enum embed_mode mode, int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* isolated Python leaves that to its host */
     py_process_raise_limit();
+    tls_keep_buffers();
     PyStatus status = start_python(argc, argv);
     if (PyStatus_Exception(status))
         return fail(status);
