@@ -18,6 +18,7 @@ from ._grpc_names import RpcError, StatusCode
 WELL_KNOWN = ("any", "api", "duration", "empty", "field_mask", "source_context", "struct", "timestamp", "type", "wrappers")
 HEALTH = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 _SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+_DEPTH_MOST = 100
 _known = {}  # what descriptors come from -> Descriptors
 _lock = RLock()
 
@@ -66,27 +67,45 @@ class Descriptors:
         return _class_of(self._factory, self.pool, descriptor)
 
     def _take(self, files):
-        parsed = {file.name: file for file in map(self._files.FileDescriptorProto.FromString, files)}
+        parsed = {file.name: file for file in map(self._read, files)}
         for name in list(parsed):
             self._add(name, parsed)
 
-    def _add(self, name, parsed):
+    def _read(self, data):
+        from google.protobuf.message import DecodeError
+
+        try:
+            return self._files.FileDescriptorProto.FromString(data)
+        except DecodeError as error:
+            raise NotDescribed(f"what should describe a file does not: {error}") from None
+
+    def _add(self, name, parsed, depth=0):
         """With what it imports before it, as far as it is not there."""
         if name in self._added:
             return
+        if not isinstance(name, str):  # bytes, where they are no UTF-8
+            raise NotDescribed(f"{name!r} is no name of a file")
+        if depth > _DEPTH_MOST:
+            raise NotDescribed(f"imports of imports, more than {_DEPTH_MOST} deep, are not read: {name}")
         if name not in parsed:
-            for file in map(self._files.FileDescriptorProto.FromString, self._well_known(name) or self._find("file", name)):
+            for file in map(self._read, self._well_known(name) or self._find("file", name)):
                 parsed.setdefault(file.name, file)
         if name not in parsed:
             raise NotDescribed(f"the file {name} is not there")
         self._added.add(name)
         try:
             for dependency in parsed[name].dependency:
-                self._add(dependency, parsed)
-            self.pool.AddSerializedFile(parsed[name].SerializeToString())
+                self._add(dependency, parsed, depth + 1)
+            self._put(name, parsed[name])
         except BaseException:  # the server did not answer, or a user was stopped: the next one asks again
             self._added.discard(name)
             raise
+
+    def _put(self, name, file):
+        try:
+            self.pool.AddSerializedFile(file.SerializeToString())
+        except (TypeError, ValueError) as error:  # names that are twice, types that nothing describes, circles
+            raise NotDescribed(f"the file {name} does not hold together: {error}") from None
 
     def _well_known(self, name):
         path = name.removeprefix("google/protobuf/").removesuffix(".proto")
@@ -167,8 +186,11 @@ def _by_reflection(channel):
 
     def ask(service, **question):
         method = channel.stream_stream(f"/{service}/ServerReflectionInfo", request_class.SerializeToString, response_class.FromString)
-        answers = list(method(iter([request_class(**question)]), timeout=30))
-        return answers[0] if answers else response_class()
+        answers = method(iter([request_class(**question)]), timeout=30)
+        first = next(answers, None)
+        if first is not None and next(answers, None) is not None:  # it was asked once
+            answers.cancel()
+        return response_class() if first is None else first
 
     def find(what, name):
         question = {"file_containing_symbol" if what == "symbol" else "file_by_filename": name}

@@ -110,6 +110,6 @@ class RowsFile:
                 continue
             try:
                 json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise BadRows(f"{self.path}:{line}: no JSON: {error}") from None
             yield line, text.strip()

@@ -10,6 +10,7 @@ from ._sse_parts import BODY_MOST, Event as Fields
 
 _BOM = b"\xef\xbb\xbf"
 _RETRY_MOST = 0xFFFFFFFF
+_RETRY_DIGITS = 11  # more are more than that
 
 
 class Event(Fields):
@@ -39,7 +40,10 @@ class Parser:
                 yield event
         if self._buffer.startswith(b":"):
             self._buffer = b":"  # the rest of a comment is nobody's
-        if len(self._buffer) + self._size > self._most:
+        self._bound(self._buffer)
+
+    def _bound(self, line):
+        if len(line) + self._size > self._most:
             raise ValueError(f"an event of more than {self._most} bytes")
 
     @staticmethod
@@ -61,6 +65,9 @@ class Parser:
         if not line:
             return self._end()
         name, _, value = line.partition(b":")
+        if not name:
+            return None  # a comment
+        self._bound(line)
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data.append(value.decode("utf-8", "replace"))
@@ -70,7 +77,7 @@ class Parser:
         elif name == b"id" and b"\0" not in value:
             self._next_id = value.decode("utf-8", "replace")
         elif name == b"retry" and value.isdigit():
-            self.retry = self._retry = min(int(value), _RETRY_MOST)
+            self.retry = self._retry = min(int(value.lstrip(b"0")[:_RETRY_DIGITS] or 0), _RETRY_MOST)
         return None
 
     def _end(self):

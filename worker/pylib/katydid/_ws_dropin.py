@@ -126,12 +126,17 @@ class WebSocket(Socket):
 
     def _shake(self, url, options):
         session = HttpSession("", None, None)
-        for _ in range(options.get("redirect_limit", REDIRECT_LIMIT) + 1):
+        for hop in range(options.get("redirect_limit", REDIRECT_LIMIT) + 1):
             own = dict(_header_pairs(options.get("header")))
             key, _ = handshake.said_by_hand(own, handshake.new_key())
-            response = handshake.send_fields(session, ResponseContextManager, url, _fields(url, key, options),
-                                             self.timeout, self.timeout, self._verify, self._cert, _proxy(url, options))
-            failure = response._failure()
+            try:
+                response = handshake.send_fields(session, ResponseContextManager, url, _fields(url, key, options),
+                                                 self.timeout, self.timeout, self._verify, self._cert, _proxy(url, options))
+                failure = response._failure()
+            except ValueError as error:  # of a URL: the first one is the caller's own
+                if not hop:
+                    raise
+                raise names.WebSocketException(f"Invalid redirect target {url!r}") from error
             if failure is not None:
                 raise failure
             target = handshake.next_url(response, url)

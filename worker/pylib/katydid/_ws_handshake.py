@@ -80,7 +80,7 @@ def _tokens(value):
 
 
 def _bits(name, value):
-    if not (value or "").isdigit() or not 8 <= int(value) <= 15 or value.startswith("0"):
+    if not (value or "").isdecimal() or len(value) > 2 or not 8 <= int(value) <= 15 or value.startswith("0"):
         raise WebSocketException(f"Invalid WebSocket Header: {name}={value}")
     return int(value)
 
@@ -157,11 +157,13 @@ def next_url(response, url):
     location = response._header("location")
     if response.status_code not in REDIRECTS or not location:
         return None
-    target = urljoin(url, location)
-    scheme = target.partition(":")[0].lower()
-    if scheme in ("ws", "wss"):
-        target = http_form(target)
-    elif scheme not in ("http", "https"):
+    try:
+        target = urljoin(url, location)
+        scheme = target.partition(":")[0].lower()
+        target = http_form(target) if scheme in ("ws", "wss") else target
+    except ValueError:
+        raise WebSocketException(f"Invalid redirect target {location!r}") from None
+    if scheme not in ("http", "https", "ws", "wss"):
         raise WebSocketException(f"Invalid redirect target {target!r}")
     if url.startswith("https:") and not target.startswith("https:"):
         raise WebSocketException(f"redirect to {ws_form(target)!r}, which has no TLS, is not followed")

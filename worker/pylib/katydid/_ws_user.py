@@ -145,7 +145,12 @@ def _shake(session, url, options):
         subprotocols = options["subprotocols"] or offered
         headers = handshake.headers_for(key, options["subprotocols"], options["compression"], options["origin"])
         headers.update(options["headers"] or {})
-        response = ask(session, url, options, headers)
+        try:
+            response = ask(session, url, options, headers)
+        except ValueError as error:  # of a URL: the first one is the caller's own
+            if not hops:
+                raise
+            raise WebSocketException(f"Invalid redirect target {url!r}") from error
         hops.append(response)
         target = handshake.next_url(response, url)
         if target is None or not options["max_redirects"]:

@@ -34,6 +34,7 @@ KIND = "LLM"
 DONE = "[DONE]"
 _REST_S = 1.0  # that a service may take to end a stream after it said that it is over
 _EVENT_COSTS = 64  # bytes, beside its data: events without any cost memory too
+_TOKENS_MOST = 1e15  # that are believed
 _ASKS = "system", "instructions", "prompt", "input", "messages"
 _UNFINISHED = "the stream ended before the answer was finished"
 
@@ -70,6 +71,11 @@ class Answer:
     def tool_calls(self):
         return "".join(self._said["tool"])
 
+    @property
+    def length(self):
+        """Bytes of the text, of which a half of a pair (\\ud83d) may be all that came."""
+        return len(self.text.encode(errors="surrogatepass"))
+
     # ---- for formats
 
     def add(self, what, text):
@@ -87,7 +93,7 @@ class Answer:
 
     def count(self, tokens_in, tokens_out, cached):
         for name, number in ("tokens_in", tokens_in), ("tokens_out", tokens_out), ("tokens_cached", cached):
-            if isinstance(number, (int, float)):
+            if isinstance(number, (int, float)) and (number == 0 or 1 <= number < _TOKENS_MOST):
                 setattr(self, name, number)
 
     # ---- for the client
@@ -169,7 +175,7 @@ class _Stream(EventStream):
 
     def tell(self, answer):
         ms = None if answer.e2e is None else answer.e2e * 1000
-        super()._tell(KIND, ms, len(answer.text.encode()), answer.error)
+        super()._tell(KIND, ms, answer.length, answer.error)
 
 
 class _Lines(_Stream):
@@ -191,7 +197,7 @@ def _read(form, event, data, answer):
         return None
     try:
         form.read(event, data, answer)
-    except (TypeError, AttributeError):  # a list where a text belongs, and the like
+    except (TypeError, AttributeError, RecursionError):  # a list where a text belongs, and the like
         return ModelError("an event of another form" if event else "an answer of another form")
     return answer.error
 
