@@ -124,13 +124,23 @@ static PyObject *const *const fast_order[] = {&names.method,         &names.url,
                                               &names.json,           &names.allow_redirects,
                                               &names.context,        NULL};
 
-int call_parse(struct call *c, const struct session *s, PyObject *const *args, Py_ssize_t count,
-               PyObject *kwnames, int positional_kind)
+/* HEAD is what requests does not follow by itself. */
+static bool is_head(PyObject *method)
 {
-    PyObject *const *const *order = positional_kind == CALL_PLAIN_VERB  ? plain_order
-                                    : positional_kind == CALL_DATA_VERB ? data_order
-                                    : s->is_fast                        ? fast_order
-                                                                        : request_order;
+    return method && PyUnicode_GET_LENGTH(method) == 4 && *(char *)PyUnicode_DATA(method) == 'H';
+}
+
+int call_parse(struct call *c, const struct session *s, const struct call_arguments *a)
+{
+    PyObject *const *args = a->args, *kwnames = a->kwnames;
+    const Py_ssize_t count = a->count;
+    PyObject *const *const *order = a->kind == CALL_PLAIN_VERB  ? plain_order
+                                    : a->kind == CALL_DATA_VERB ? data_order
+                                    : s->is_fast                ? fast_order
+                                                                : request_order;
+    *c = (struct call){.method = a->method,
+                       .allow_redirects = s->is_fast || !is_head(a->method),
+                       .is_request = a->kind == CALL_REQUEST};
     for (Py_ssize_t i = 0; i < count; i++) {
         if (!order[i]) {
             PyErr_Format(PyExc_TypeError, "takes %zd positional arguments but %zd were given",

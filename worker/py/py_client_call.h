@@ -11,9 +11,16 @@ struct call {
     PyObject *extra; /* owned: a dict of what only a FastHttpSession takes, or NULL */
     bool catch_response, allow_redirects, is_request;
 };
-int call_parse(struct call *c, const struct session *s, PyObject *const *args, Py_ssize_t count,
-               PyObject *kwnames, int positional_kind); /* -1 with a TypeError */
-enum { CALL_PLAIN_VERB, CALL_DATA_VERB, CALL_REQUEST }; /* which positional arguments exist */
+enum call_kind { CALL_PLAIN_VERB, CALL_DATA_VERB, CALL_REQUEST }; /* which positional arguments */
+struct call_arguments {                                           /* as a method gets them */
+    PyObject *method; /* of a verb; NULL: it is one of them */
+    PyObject *const *args;
+    Py_ssize_t count;
+    PyObject *kwnames;
+    enum call_kind kind;
+};
+/* Whatever comes of it, c->extra is the caller's to let go. -1 with a TypeError. */
+int call_parse(struct call *c, const struct session *s, const struct call_arguments *a);
 
 /* What goes on the wire. Strings borrowed until the response owns them. */
 struct outgoing {

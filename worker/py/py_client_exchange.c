@@ -150,15 +150,18 @@ static int feed(struct response *r, PyObject *source)
     return rc;
 }
 
-/* source: an iterator over the body, or NULL. */
-static int run(struct response *r, struct fetch_request *q, PyObject *source)
+void exchange_begin(struct response *r, struct fetch_request *q)
 {
     r->is_discarded = q->discards;
     q->events = q->mode == FETCH_STREAM ? FETCH_READABLE : FETCH_OVER;
-    if (source)
+    if (q->is_in_pieces)
         q->events |= FETCH_WANTED;
     r->fetch = fetch_start(r->pool->pool, q, on_event, r);
-    const int ended = source ? feed(r, source) : fetch_is_done(r->fetch) ? 0 : exchange_wait(r);
+}
+
+/* What became of it, when nothing is waited for any more. ended: -1 as exchange_wait. */
+static int end(struct response *r, int ended)
+{
     count_resent(r);
     if (ended < 0) {
         count_ended(r);
@@ -177,9 +180,16 @@ static int run(struct response *r, struct fetch_request *q, PyObject *source)
     return 0;
 }
 
-int exchange_run(struct response *r, struct fetch_request *q)
+int exchange_end(struct response *r)
 {
-    return run(r, q, NULL);
+    return end(r, fetch_is_done(r->fetch) ? 0 : exchange_wait(r));
+}
+
+/* source: an iterator over the body, or NULL. */
+static int run(struct response *r, struct fetch_request *q, PyObject *source)
+{
+    exchange_begin(r, q);
+    return source ? end(r, feed(r, source)) : exchange_end(r);
 }
 
 bool exchange_failed(const struct response *r)

@@ -190,16 +190,20 @@ static bool is_harmless(const struct response *r)
     return (error == FETCH_DECODE || error == FETCH_INCOMPLETE) && is_redirect(r);
 }
 
-/* Runs it; a failed exchange leaves status 0 and r->error. -1 with an exception. */
-static int run(struct response *r, struct fetch_request *q, const struct outgoing *out,
-               bool is_followed)
+static void send(struct response *r, struct fetch_request *q, const struct outgoing *out)
 {
     asked_request(r, q);
     q->body = out->body;
     q->body_len = (size_t)out->body_len;
-    if (exchange_run(r, q) < 0)
+    exchange_begin(r, q);
+}
+
+/* A failed exchange leaves status 0 and r->error. -1 with an exception. */
+static int await(struct response *r)
+{
+    if (exchange_end(r) < 0)
         return -1;
-    if (!exchange_failed(r) || (is_followed && is_harmless(r))) {
+    if (!exchange_failed(r) || (r->is_followed && is_harmless(r))) {
         request_take_cookies(r);
         return 0;
     }
@@ -259,8 +263,10 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     next->is_reached = r->is_reached;
     next->trace = r->trace;
     r->is_reported = true; /* from here on the whole chain is next's to count */
+    next->is_followed = true;
     exchange_take_method(q, next);
-    if (run(next, q, &out, true) < 0)
+    send(next, q, &out);
+    if (await(next) < 0)
         Py_CLEAR(next);
     return next;
 }
@@ -372,8 +378,9 @@ static PyObject *own_url(const struct session *s, PyObject *url)
     return session_join(s, url);
 }
 
-static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *out,
-                           struct asked *asked, struct fetch_request *q)
+/* Sent, or NULL with an exception. */
+static struct response *send_call(struct session *s, struct call *c, struct outgoing *out,
+                                  struct asked *asked, struct fetch_request *q)
 {
     PyObject *name = default_name(s, c, out);
     const struct outgoing sent = *out;
@@ -389,18 +396,16 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
         r->url = own_url(s, c->url); /* as the caller wrote it */
     r->tags = is_given(c->tags) ? Py_NewRef(c->tags) : NULL;
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
+    r->is_followed = c->allow_redirects;
     if (__builtin_expect(py_trace_wanted, 0))
         py_trace_begin(r);
     exchange_take_method(q, r);
-    if (exchange_discards(q, c->discard_response_body) < 0 ||
-        run(r, q, &sent, c->allow_redirects) < 0) {
+    if (exchange_discards(q, c->discard_response_body) < 0) {
         Py_DECREF(r);
         return NULL;
     }
-    const bool is_following = c->allow_redirects && !(s->is_fast && max_redirects(s) == 0);
-    if (is_following && is_redirect(r))
-        r = follow(r, c, q);
-    return r ? finish(r, c->catch_response) : NULL;
+    send(r, q, &sent);
+    return r;
 }
 
 static int wait_while_held(const struct session *s)
@@ -412,23 +417,66 @@ static int wait_while_held(const struct session *s)
     return answer ? 0 : -1;
 }
 
-PyObject *request_call(struct session *s, struct call *c)
+/* What a call is made of is on the stack until the request is sent, and no longer: greenlet moves
+ * away what is there while it is waited for. The response of a request that is sent, or NULL: then
+ * *result is what the call comes to. */
+__attribute__((noinline)) static struct response *
+begin(struct session *s, const struct call_arguments *a, PyObject **result)
 {
-    if (Py_TYPE(s)->tp_version_tag != s->class_version)
-        session_look(s);
-    if (s->calls_request && !c->is_request)
-        return overridden_call(s, c);
-    if (client_hold && wait_while_held(s) < 0)
-        return NULL;
+    struct call c;
     struct outgoing out = {0};
     struct fetch_request q = {0};
     struct asked *asked = NULL;
-    PyObject *result = NULL;
-    const enum road road = prepare(s, c, &out, &asked, &q);
+    struct response *r = NULL;
+    enum road road = ROAD_ERROR;
+    *result = NULL;
+    if (call_parse(&c, s, a) < 0)
+        goto out;
+    if (Py_TYPE(s)->tp_version_tag != s->class_version)
+        session_look(s);
+    if (s->calls_request && !c.is_request) {
+        *result = overridden_call(s, &c);
+        goto out;
+    }
+    if (client_hold && wait_while_held(s) < 0)
+        goto out;
+    road = prepare(s, &c, &out, &asked, &q);
     if (road == ROAD_FAST)
-        result = fast_call(s, c, &out, asked, &q);
+        r = send_call(s, &c, &out, asked, &q);
     if (road == ROAD_PLAIN)
-        result = plain_call(s, c);
+        *result = plain_call(s, &c);
+out:
     outgoing_fini(&out);
-    return result;
+    Py_XDECREF(c.extra);
+    return r;
+}
+
+/* Takes r; the same arguments again. */
+__attribute__((noinline)) static struct response *
+follow_call(struct session *s, const struct call_arguments *a, struct response *r)
+{
+    struct call c;
+    struct fetch_request q = {0};
+    if (call_parse(&c, s, a) == 0 && call_timeouts(s, c.timeout, &q) == ROAD_FAST &&
+        call_size_limit(&c, &q) == ROAD_FAST && exchange_discards(&q, c.discard_response_body) == 0)
+        r = follow(r, &c, &q);
+    else
+        Py_CLEAR(r);
+    Py_XDECREF(c.extra);
+    return r;
+}
+
+PyObject *request_call(struct session *s, const struct call_arguments *a)
+{
+    PyObject *result;
+    struct response *r = begin(s, a, &result);
+    if (!r)
+        return result;
+    if (await(r) < 0) {
+        Py_DECREF(r);
+        return NULL;
+    }
+    if (r->is_followed && is_redirect(r) && !(s->is_fast && max_redirects(s) == 0))
+        r = follow_call(s, a, r);
+    return r ? finish(r, r->is_catch) : NULL;
 }

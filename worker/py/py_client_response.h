@@ -27,6 +27,7 @@ struct response {
     bool reports_itself; /* somebody gave this object a _report_request */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
     bool is_discarded;  /* its body was not kept */
+    bool is_followed;   /* where it redirects to */
     bool is_reached;    /* the target may have counted this request, or one that led to it */
     bool is_meta_shown; /* somebody has request_meta and may have changed it */
     bool is_unmeasured; /* its event is fired; the statistics have not had its measures yet */
@@ -54,12 +55,13 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
 
 /* ---- the exchange: py_client_exchange.c */
 
-/* Sends and parks until it is done. 0: r->got is set, perhaps with an error; -1: something was
- * thrown into the greenlet; the exchange is cancelled, and counted as cut where it has a name. */
 PyObject *exchange_discard_bodies(PyObject *module, PyObject *whether); /* _katydid's */
 /* Whether its body is not to be kept; NULL or None: as the run has it. -1 with an exception. */
 int exchange_discards(struct fetch_request *q, PyObject *whether);
-int exchange_run(struct response *r, struct fetch_request *q);
+void exchange_begin(struct response *r, struct fetch_request *q); /* q need not outlive the call */
+/* Parks until it is done. 0: r->got is set, perhaps with an error; -1: something was thrown into
+ * the greenlet; the exchange is cancelled, and counted as cut where it has a name. */
+int exchange_end(struct response *r);
 /* What of a request follows from the method: r->asked is there. */
 void exchange_take_method(struct fetch_request *q, const struct response *r);
 /* Parks until something is told of r->fetch; -1: something was thrown into the greenlet. */
@@ -72,5 +74,5 @@ PyObject *exchange_read(struct response *r, PyObject *size);
 
 /* ---- the fast road: py_client_request.c */
 
-PyObject *request_call(struct session *s, struct call *c);
+PyObject *request_call(struct session *s, const struct call_arguments *a);
 void request_take_cookies(struct response *r); /* Set-Cookie of r into its session */

@@ -345,23 +345,13 @@ static struct {
 #undef X
 } verbs;
 
-static PyObject *verb(PyObject *self, PyObject *method, int positional, PyObject *const *args,
-                      Py_ssize_t count, PyObject *kwnames)
-{
-    struct session *s = (struct session *)self;
-    struct call c = {.method = method, .allow_redirects = method != verbs.HEAD || s->is_fast};
-    PyObject *result = NULL;
-    if (call_parse(&c, s, args, count, kwnames, positional) == 0)
-        result = request_call(s, &c);
-    Py_XDECREF(c.extra);
-    return result;
-}
-
 #define X(function, method, positional)                                                            \
     static PyObject *session_##function(PyObject *self, PyObject *const *args, Py_ssize_t count,   \
                                         PyObject *kwnames)                                         \
     {                                                                                              \
-        return verb(self, verbs.method, positional, args, count, kwnames);                         \
+        return request_call(                                                                       \
+            (struct session *)self,                                                                \
+            &(struct call_arguments){verbs.method, args, count, kwnames, positional});             \
     }
 VERBS(X)
 #undef X
@@ -369,13 +359,8 @@ VERBS(X)
 static PyObject *session_request(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                  PyObject *kwnames)
 {
-    struct session *s = (struct session *)self;
-    struct call c = {.allow_redirects = true, .is_request = true};
-    PyObject *result = NULL;
-    if (call_parse(&c, s, args, count, kwnames, CALL_REQUEST) == 0)
-        result = request_call(s, &c);
-    Py_XDECREF(c.extra);
-    return result;
+    return request_call((struct session *)self,
+                        &(struct call_arguments){NULL, args, count, kwnames, CALL_REQUEST});
 }
 
 static PyObject *session_close(PyObject *self, PyObject *unused)
