@@ -143,6 +143,12 @@ static Py_ssize_t unix_root_length(const char *url, Py_ssize_t len)
     return at == len || url[at] == '/' ? at : 0;
 }
 
+/* Others, as tabs, urlsplit takes out or refuses. */
+static bool is_in_brackets(char c)
+{
+    return classes[(uint8_t)c] & IN_HOST || c == ':' || c == '%';
+}
+
 Py_ssize_t site_root_length(const char *url, Py_ssize_t len)
 {
     Py_ssize_t at = 7;
@@ -154,8 +160,8 @@ Py_ssize_t site_root_length(const char *url, Py_ssize_t len)
         return 0;
     const Py_ssize_t host = at;
     if (url[at] == '[') {
-        while (at < len && url[at] != ']' && url[at] != '/')
-            at++;
+        for (at++; at < len && is_in_brackets(url[at]); at++)
+            ;
         if (at == len || url[at++] != ']')
             return 0;
     } else {
