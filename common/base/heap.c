@@ -9,7 +9,7 @@
 
 #define HEAPS 3
 #define LARGE (256 << 10)
-#define KEPT (4 << 20) /* at the end of the main heap, so that it does not breathe all the time */
+#define KEPT (1 << 20) /* at the end of each heap, so that it does not breathe all the time */
 #define GIVE_BACK_S 60
 #define HOLES (4 << 20) /* those are left alone: the next answer takes them */
 
