@@ -641,9 +641,9 @@ turns = []
 
 
 def test_arrivals_next_to_one_another_start_in_one_turn_of_the_loop(tmp_path):
-    """Those within 0.31 ms, whoever takes them: 3,226 turns of a second, where each arrival by itself has 5,000."""
+    """Those within 0.4 ms, whoever takes them: 2,500 turns of a second, and some more, where each arrival by itself has 5,000."""
     with target() as server:
         ended = run(tmp_path, "-H", server.url, "--scenario", "buy:constant-arrival-rate:rate=5000/s,duration=1s,users=100", source=TURNS)
     assert ended.code == 0, ended.describe()
     started, turns = map(int, (tmp_path / "stamps").read_text().split())
-    assert started == number(ended, "started") and turns < 0.66 * started, (started, turns, ended.describe())
+    assert started == number(ended, "started") and turns < 0.58 * started, (started, turns, ended.describe())

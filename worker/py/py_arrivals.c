@@ -38,7 +38,7 @@
 
 /* The timer wakes the loop no more often than that: where more arrivals are due, some start up to
  * so much late, together with the next, which costs half as much as a turn of the loop for each. */
-#define LEAST_APART_NS 310000
+#define LEAST_APART_NS 400000
 /* Iterations of a scenario that follow one another in a turn of the loop: so many, and for so long
  * where they compute. */
 #define MOST_AT_ONCE 16
@@ -130,7 +130,7 @@ static struct {
     struct ready turn; /* the timer was there: after those whose answers came in this turn */
     bool is_made;
     struct arriving *first; /* of those that run */
-    uint64_t woken_ns;      /* when what was due was handed out last */
+    uint64_t woken_ns;      /* when what was due was handed out last, or was to be */
     uint64_t at_ns;         /* when it will be next */
     bool is_full;           /* ... with more than one, as far as one can know */
     struct fetch_engine *engine;
@@ -156,6 +156,14 @@ static void arm(void)
     evtimer_add(&tick.timer, &tv);
 }
 
+/* Something that was due is handed out. Between two ticks lies what is to, whatever the loop had to
+ * do first when it was woken; unless that took long. */
+static void note_tick(uint64_t now)
+{
+    const bool is_in_time = tick.at_ns <= now && now - tick.at_ns < LEAST_APART_NS / 2;
+    tick.woken_ns = is_in_time ? tick.at_ns : now;
+}
+
 /* Another plan or share, or the timer: what is due is handed out now. */
 static void look_again(void)
 {
@@ -163,7 +171,7 @@ static void look_again(void)
     for (struct arriving *a = tick.first; a; a = a->next)
         has_some |= take_due(a);
     if (has_some)
-        tick.woken_ns = clk_mono_ns();
+        note_tick(clk_mono_ns());
     arm();
 }
 
@@ -297,7 +305,7 @@ static bool is_next_now(struct arriving *a)
     const uint64_t now = clk_mono_ns();
     if (!a->next_ns || a->next_ns > now || !takes_one(a))
         return false;
-    tick.woken_ns = now;
+    note_tick(now);
     return true;
 }
 
