@@ -136,6 +136,25 @@ static void cuts_are_those_of_another_tool(void **state)
     assert_true(same >= 38);
 }
 
+/* Its sample of two metrics over ten commits: it finds nothing in the first, and in the second that
+ * the seventh is lower (p = 5e-6). */
+static void so_they_are_in_its_own_sample(void **state)
+{
+    (void)state;
+    static const double metrics[2][10] = {
+        {154023, 138455, 143112, 149190, 132098, 151344, 155145, 148889, 149466, 148209},
+        {10.43, 10.23, 10.29, 10.91, 10.34, 10.69, 9.23, 9.11, 9.13, 9.03}};
+    double x[10], p[10];
+    size_t cuts[10];
+    for (size_t metric = 0; metric < 2; metric++) {
+        for (size_t i = 0; i < 10; i++)
+            x[i] = log(metrics[metric][i]);
+        assert_int_equal(trend_cuts(x, 10, cuts, p), metric);
+    }
+    assert_int_equal(cuts[0], 6);
+    assert_true(p[0] < 1e-4);
+}
+
 static json_t *point(const char *id, double value, bool is_good)
 {
     return json_pack("{s:s,s:f,s:b}", "id", id, "value", value, "is_good", is_good);
@@ -230,6 +249,7 @@ int main(void)
         cmocka_unit_test(noise_alone_has_few_cuts),
         cmocka_unit_test(too_few_and_equal_values_have_none),
         cmocka_unit_test(cuts_are_those_of_another_tool),
+        cmocka_unit_test(so_they_are_in_its_own_sample),
         cmocka_unit_test(what_cannot_be_trusted_counts_nowhere),
         cmocka_unit_test(rows_are_listed_by_what_they_contributed),
     };
