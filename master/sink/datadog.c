@@ -6,6 +6,7 @@
  * it. */
 #include "common/base/mem.h"
 #include "master/sink/sink_rows.h"
+#include "master/sink/sink_series.h"
 #include "master/sink/http_post.h"
 #include "master/sink/downsample.h"
 #include <inttypes.h>
@@ -74,17 +75,25 @@ static void add_tag(struct sbuf *out, const char *key, const char *value)
     sbuf_fini(&text);
 }
 
-static void add_tags(struct bodies *b, const char *method, const char *name)
+struct of { /* what a number is of: a row, a series, or of all */
+    const char *method, *name;
+    const struct series_row *series;
+    const char *result;
+};
+
+static void add_tags(struct bodies *b, const struct of *of)
 {
     sbuf_adds(b->body, ",\"tags\":[");
     sink_add_tags(b->of->spec, b->m->s->view->run_id, add_tag, b->body);
-    add_tag(b->body, "method", method);
-    add_tag(b->body, "name", name);
+    for (size_t i = 0; of->series && i < of->series->tag_count; i++)
+        add_tag(b->body, of->series->tags[i].key, of->series->tags[i].value);
+    add_tag(b->body, "method", of->method ? of->method : "");
+    add_tag(b->body, "name", of->name ? of->name : "");
+    add_tag(b->body, "result", of->result ? of->result : "");
     sbuf_addc(b->body, ']');
 }
 
-static void put(struct bodies *b, const char *what, int type, double value, const char *method,
-                const char *name)
+static void put(struct bodies *b, const char *what, int type, double value, const struct of *of)
 {
     if (!isfinite(value) || (type == TYPE_COUNT && value == 0))
         return;
@@ -96,16 +105,55 @@ static void put(struct bodies *b, const char *what, int type, double value, cons
     sbuf_adds(b->body, ",\"resources\":[{\"type\":\"host\",\"name\":");
     sbuf_add_json(b->body, b->of->host, strlen(b->of->host));
     sbuf_adds(b->body, "}]");
-    add_tags(b, method, name);
+    add_tags(b, of);
     sbuf_addc(b->body, '}');
 }
 
 static void put_row(struct bodies *b, const struct sink_row *r)
 {
-    put(b, "requests", TYPE_COUNT, (double)r->requests, r->method, r->name);
-    put(b, "failures", TYPE_COUNT, (double)r->failures, r->method, r->name);
-    put(b, "cut", TYPE_COUNT, (double)r->cut, r->method, r->name);
-    put(b, "bytes", TYPE_COUNT, (double)r->bytes, r->method, r->name);
+    const struct of of = {.method = r->method, .name = r->name};
+    put(b, "requests", TYPE_COUNT, (double)r->requests, &of);
+    put(b, "failures", TYPE_COUNT, (double)r->failures, &of);
+    put(b, "cut", TYPE_COUNT, (double)r->cut, &of);
+    put(b, "bytes", TYPE_COUNT, (double)r->bytes, &of);
+}
+
+static void put_trend(struct bodies *b, const char *name, const struct series_gain *g)
+{
+    static const char *const words[] = {"mean", "run_p50", "run_p95", "run_p99"};
+    const double *quantile = g->row->quantile;
+    const double values[] = {g->sum / (double)g->count, quantile[SERIES_P50], quantile[SERIES_P95],
+                             quantile[SERIES_P99]};
+    const struct of of = {.series = g->row};
+    struct sbuf what = {0};
+    sbuf_addf(&what, "%s.count", name);
+    put(b, what.data, TYPE_COUNT, (double)g->count, &of);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        sbuf_clear(&what);
+        sbuf_addf(&what, "%s.%s", name, words[i]);
+        put(b, what.data, TYPE_GAUGE, values[i], &of);
+    }
+    sbuf_fini(&what);
+}
+
+/* Checks, and the script's own metrics. */
+static void put_series(void *arg, const struct series_gain *g)
+{
+    struct bodies *b = arg;
+    const struct series_row *r = g->row;
+    const bool is_check = strcmp(r->metric, "checks") == 0;
+    char *name = is_check ? mem_strdup(r->metric) : sbuf_words("metric.%s", r->metric);
+    if (r->kind == METRIC_RATE) {
+        put(b, name, TYPE_COUNT, (double)g->trues, &(struct of){.series = r, .result = "pass"});
+        put(b, name, TYPE_COUNT, (double)(g->count - g->trues),
+            &(struct of){.series = r, .result = "fail"});
+    } else if (r->kind == METRIC_TREND) {
+        put_trend(b, name, g);
+    } else {
+        put(b, name, r->kind == METRIC_COUNTER ? TYPE_COUNT : TYPE_GAUGE,
+            r->kind == METRIC_COUNTER ? g->sum : r->last, &(struct of){.series = r});
+    }
+    free(name);
 }
 
 static void add_value(void *arg, double ms)
@@ -126,7 +174,7 @@ static void put_times(struct bodies *b, const struct sink_row *r)
     downsample_each(sink_row_hist(r), &s, add_value, b->body);
     sbuf_adds(b->body, "]]],\"host\":");
     sbuf_add_json(b->body, b->of->host, strlen(b->of->host));
-    add_tags(b, r->method, r->name);
+    add_tags(b, &(struct of){.method = r->method, .name = r->name});
     sbuf_addc(b->body, '}');
 }
 
@@ -145,8 +193,9 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     sink_rows_init(&f, m->s, m->since, d->names);
     for (size_t i = 0; i < f.row_count; i++)
         put_row(&b, &f.rows[i]);
-    put(&b, "users", TYPE_GAUGE, m->s->view->users, "", "");
-    put(&b, "users_target", TYPE_GAUGE, m->s->view->target_users, "", "");
+    sink_series_each(m, put_series, &b);
+    put(&b, "users", TYPE_GAUGE, m->s->view->users, &(struct of){0});
+    put(&b, "users_target", TYPE_GAUGE, m->s->view->target_users, &(struct of){0});
     finish(&b);
     b.what = TO_DISTRIBUTIONS;
     for (size_t i = 0; i < f.row_count; i++)

@@ -9,6 +9,7 @@
 #include "master/sink/hdr_text.h"
 #include "master/sink/http_post.h"
 #include "master/sink/influxdb_lines.h"
+#include "master/sink/sink_series.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -140,7 +141,7 @@ static void add_series(struct lines *l)
     const struct series_list *old = l->m->since ? l->m->since->view->series : NULL;
     size_t at = 0;
     for (size_t i = 0; now && i < now->count; i++) {
-        const struct series_row *r = &now->rows[i], *was = influxdb_before(old, &at, r);
+        const struct series_row *r = &now->rows[i], *was = sink_series_before(old, &at, r);
         if (was && was->n == r->n)
             continue;
         line_begin(l, strcmp(r->metric, "checks") ? "katydid_metrics" : "katydid_checks");

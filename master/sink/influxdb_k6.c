@@ -8,6 +8,7 @@
  * Points of one series need times of their own: they are spread over the time of the push. */
 #include "master/sink/sink_rows.h"
 #include "master/sink/influxdb_lines.h"
+#include "master/sink/sink_series.h"
 #include "master/sink/k6_rows.h"
 #include <math.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static void add_series(struct lines *l)
     const struct series_list *old = l->m->since ? l->m->since->view->series : NULL;
     size_t at = 0;
     for (size_t i = 0; now && i < now->count; i++)
-        add_series_row(l, &now->rows[i], influxdb_before(old, &at, &now->rows[i]));
+        add_series_row(l, &now->rows[i], sink_series_before(old, &at, &now->rows[i]));
 }
 
 void influxdb_add_k6(struct lines *l, size_t names, size_t points)

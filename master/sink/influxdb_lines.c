@@ -119,22 +119,3 @@ double influxdb_seconds(const struct moment *m)
     const double since = m->since ? m->since->view->now : m->s->stats.started_at;
     return m->s->view->now - since > 0.001 ? m->s->view->now - since : 1;
 }
-
-const struct series_row *influxdb_before(const struct series_list *old, size_t *at,
-                                         const struct series_row *r)
-{
-    for (; old && *at < old->count; (*at)++) {
-        const struct series_row *o = &old->rows[*at];
-        int order = strcmp(o->metric, r->metric);
-        for (size_t i = 0; order == 0 && i < o->tag_count && i < r->tag_count; i++) {
-            order = strcmp(o->tags[i].key, r->tags[i].key);
-            if (order == 0)
-                order = strcmp(o->tags[i].value, r->tags[i].value);
-        }
-        if (order == 0 && o->tag_count == r->tag_count && o->is_other == r->is_other)
-            return o;
-        if (order > 0)
-            return NULL;
-    }
-    return NULL;
-}

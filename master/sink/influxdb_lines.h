@@ -29,6 +29,3 @@ void lines_end(struct lines *l);              /* once */
 /* What the run gained, by the names that k6's own output to InfluxDB has: for its dashboards. */
 void influxdb_add_k6(struct lines *l, size_t names, size_t points);
 double influxdb_seconds(const struct moment *m); /* since the push before */
-/* The same series in an earlier list; both are sorted, and *at goes on. */
-const struct series_row *influxdb_before(const struct series_list *old, size_t *at,
-                                         const struct series_row *r);

@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "master/sink/courier.h"
 #include "master/sink/sink_rows.h"
+#include "master/sink/sink_series.h"
 #include "master/sink/downsample.h"
 #include "master/sink/socket.h"
 #include <ctype.h>
@@ -68,9 +69,15 @@ static void add_tag(struct sbuf *out, const char *key, const char *value)
         sbuf_addc(out, strchr("|,#\n\r", *p) ? '_' : *p);
 }
 
-struct named { /* a row, or NULL: of all */
+struct named {
     struct sbuf prefix, tags;
 };
+
+static void add_container(const struct statsd *s, struct named *n)
+{
+    if (*s->container)
+        sbuf_addf(&n->tags, "%sc:%s", n->tags.len ? "|" : "", s->container);
+}
 
 static struct named name_of(const struct statsd *s, const char *method, const char *name)
 {
@@ -80,8 +87,7 @@ static struct named name_of(const struct statsd *s, const char *method, const ch
         sbuf_add(&n.tags, s->common.data, s->common.len);
         add_tag(&n.tags, "method", method);
         add_tag(&n.tags, "name", name);
-        if (*s->container)
-            sbuf_addf(&n.tags, "%sc:%s", n.tags.len ? "|" : "", s->container);
+        add_container(s, &n);
     } else if (*name) {
         add_name(&n.prefix, method);
         sbuf_addc(&n.prefix, '_');
@@ -113,24 +119,28 @@ static void end_line(struct datagrams *d, struct sbuf *line, const struct named 
     put_line(d, line);
 }
 
-static void put_count(struct datagrams *d, const struct named *n, const char *what, uint64_t value)
+static void put_number(struct datagrams *d, const struct named *n, const char *what, double value,
+                       char type)
 {
     struct sbuf line = {0};
-    if (value == 0)
-        return;
     begin_line(&line, n, what);
-    sbuf_addf(&line, ":%" PRIu64 "|c", value);
+    sbuf_addf(&line, ":%.15g|%c", value, type);
     end_line(d, &line, n);
     sbuf_fini(&line);
 }
 
+static void put_count(struct datagrams *d, const struct named *n, const char *what, double value)
+{
+    if (value != 0)
+        put_number(d, n, what, value, 'c');
+}
+
+/* With a sign StatsD adds it to what the gauge has. */
 static void put_gauge(struct datagrams *d, const struct named *n, const char *what, double value)
 {
-    struct sbuf line = {0};
-    begin_line(&line, n, what);
-    sbuf_addf(&line, ":%.10g|g", value);
-    end_line(d, &line, n);
-    sbuf_fini(&line);
+    if (value < 0 && !d->of->is_dog)
+        put_number(d, n, what, 0, 'g');
+    put_number(d, n, what, value, 'g');
 }
 
 /* ---- times ------------------------------------------------------------------------------- */
@@ -188,12 +198,76 @@ static void put_times(struct datagrams *d, const struct named *n, const struct h
 static void put_row(struct datagrams *d, const struct sink_row *r)
 {
     struct named n = name_of(d->of, r->method, r->name);
-    put_count(d, &n, "requests", r->requests);
-    put_count(d, &n, "failures", r->failures);
-    put_count(d, &n, "cut", r->cut);
-    put_count(d, &n, "bytes", r->bytes);
+    put_count(d, &n, "requests", (double)r->requests);
+    put_count(d, &n, "failures", (double)r->failures);
+    put_count(d, &n, "cut", (double)r->cut);
+    put_count(d, &n, "bytes", (double)r->bytes);
     if (sink_row_hist(r)->count)
         put_times(d, &n, sink_row_hist(r));
+    named_fini(&n);
+}
+
+/* ---- checks and metrics ------------------------------------------------------------------ */
+
+/* Checks are checks, with a tag, or check.NAME; others metric.NAME, without tags with the values of
+ * theirs behind it. result: or NULL. */
+static struct named name_of_series(const struct statsd *s, const struct series_row *r,
+                                   const char *result)
+{
+    const bool is_check = strcmp(r->metric, "checks") == 0;
+    struct named n = {0};
+    sbuf_addf(&n.prefix, "%s.%s", sink_get(s->spec, "prefix"),
+              !is_check   ? "metric."
+              : s->is_dog ? "checks"
+                          : "check");
+    if (!is_check)
+        add_name(&n.prefix, r->metric);
+    if (s->is_dog)
+        sbuf_add(&n.tags, s->common.data, s->common.len);
+    for (size_t i = 0; i < r->tag_count; i++) {
+        if (s->is_dog)
+            add_tag(&n.tags, r->tags[i].key, r->tags[i].value);
+        else
+            sbuf_addc(&n.prefix, '.'), add_name(&n.prefix, r->tags[i].value);
+    }
+    if (s->is_dog) {
+        add_tag(&n.tags, "result", result ? result : "");
+        add_container(s, &n);
+    } else if (result) {
+        sbuf_addf(&n.prefix, ".%s", result);
+    }
+    return n;
+}
+
+static void put_result(struct datagrams *d, const struct series_row *r, const char *result,
+                       uint64_t count)
+{
+    struct named n = name_of_series(d->of, r, result);
+    put_count(d, &n, "", (double)count);
+    named_fini(&n);
+}
+
+static void put_series(void *arg, const struct series_gain *g)
+{
+    struct datagrams *d = arg;
+    const struct series_row *r = g->row;
+    if (r->kind == METRIC_RATE) {
+        put_result(d, r, "pass", g->trues);
+        put_result(d, r, "fail", g->count - g->trues);
+        return;
+    }
+    struct named n = name_of_series(d->of, r, NULL);
+    if (r->kind == METRIC_COUNTER) {
+        put_count(d, &n, "", g->sum);
+    } else if (r->kind == METRIC_GAUGE) {
+        put_gauge(d, &n, "", r->last);
+    } else {
+        put_count(d, &n, ".count", (double)g->count);
+        put_gauge(d, &n, ".mean", g->sum / (double)g->count);
+        put_gauge(d, &n, ".run_p50", r->quantile[SERIES_P50]);
+        put_gauge(d, &n, ".run_p95", r->quantile[SERIES_P95]);
+        put_gauge(d, &n, ".run_p99", r->quantile[SERIES_P99]);
+    }
     named_fini(&n);
 }
 
@@ -212,6 +286,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     set_common(s, m);
     for (size_t i = 0; i < f.row_count; i++)
         put_row(&d, &f.rows[i]);
+    sink_series_each(m, put_series, &d);
     struct named all = name_of(s, "", "");
     put_gauge(&d, &all, "users", m->s->view->users);
     put_gauge(&d, &all, "users_target", m->s->view->target_users);

@@ -511,3 +511,47 @@ def test_a_run_beside_another_of_the_same_test_id_is_warned_of(tmp_path):
         later = run_katydid(*words, "night", *out, "-t", 1, cwd=tmp_path)
     assert [run.code for run in (same, other, alone, later)] == [0] * 4
     assert ["Another run with --test-id night goes on (" in run.stderr for run in (first, same, other, alone, later)] == [False, True, False, False, False]
+
+
+COUNTS = """
+from katydid import check
+from katydid.metrics import Counter, Gauge, Rate, Trend
+from locust import HttpUser, constant, task
+sold, stock, found, size = Counter("sold"), Gauge("stock"), Rate("found"), Trend("cart.size")
+class U(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def count(self):
+        check(self.client.get("/"), {"is 200": lambda r: r.status_code == 200, "is a teapot": lambda r: r.status_code == 418}, tags={"shop": "a|b"})
+        sold.add(2.5, tags={"shop": "north"})
+        stock.add(-3)
+        found.add(True)
+        size.add(4)
+"""
+
+
+def test_checks_and_metrics_go_to_statsd_and_datadog(tmp_path):
+    with (target() as shop, locustfile(COUNTS) as file, receivers.http_receiver() as store, receivers.udp_receiver() as (statsd, statsd_end), receivers.udp_receiver() as (agent, agent_end)):
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--test-id", "night", "--summary", tmp_path / "s.json", "--out", f"datadog={store.url},interval=1s,timeout=10s",
+                          "--out", f"statsd=127.0.0.1:{statsd}", "--out", f"dogstatsd=127.0.0.1:{agent}", env={"DD_API_KEY": "0123456789"}, cwd=tmp_path)
+        plain, dog = statsd_end(), agent_end()
+    assert run.code == 0, run.describe()
+    n = {one["metric"]: one["count"] for one in json.loads((tmp_path / "s.json").read_text())["metrics"]}["sold"]
+    of_plain, of_dog, of_store = {}, {}, {}
+    for line in plain:
+        name, value, kind = re.fullmatch(r"katydid\.([^:]*):(-?[\d.]+)\|(\w+)(?:\|@.*)?", line).groups()
+        of_plain[name] = float(value) if kind == "g" else of_plain.get(name, 0) + float(value)
+    for line in dog:
+        name, value, tags = re.fullmatch(r"katydid\.([^:]*):(-?[\d.]+)(?::[\d.:]+)?\|\w(?:\|@[^|]*)?\|#testid:night,?([^|]*)", line).groups()
+        of_dog[name, tags] = of_dog.get((name, tags), 0) + float(value)
+    for path, _, body in store.pushes:
+        for one in json.loads(body)["series"] if path == "/api/v2/series" else []:
+            key = one["metric"].removeprefix("katydid."), ",".join(one["tags"][1:])
+            of_store[key] = of_store.get(key, 0) * (one["type"] == 1) + one["points"][0]["value"]
+    assert n > 0 and {"check.is_200.a_b.pass": n, "check.is_a_teapot.a_b.fail": n, "metric.sold.north": 2.5 * n, "metric.stock": -3, "metric.found.pass": n,
+                      "metric.cart_size.count": n, "metric.cart_size.mean": 4}.items() <= of_plain.items()
+    assert ["katydid.metric.stock:0|g", "katydid.metric.stock:-3|g"] == [line for line in plain if "stock" in line][:2], "a sign alone is added to what there is"
+    assert {("checks", "check:is 200,shop:a_b,result:pass"): n, ("checks", "check:is a teapot,shop:a_b,result:fail"): n, ("metric.sold", "shop:north"): 2.5 * n,
+            ("metric.found", "result:pass"): n, ("metric.cart_size.count", ""): n}.items() <= of_dog.items()
+    assert {("checks", "check:is 200,shop:a|b,result:pass"): n, ("checks", "check:is a teapot,shop:a|b,result:fail"): n, ("metric.sold", "shop:north"): 2.5 * n, ("metric.stock", ""): -3,
+            ("metric.found", "result:pass"): n, ("metric.cart.size.count", ""): n, ("metric.cart.size.mean", ""): 4}.items() <= of_store.items()
