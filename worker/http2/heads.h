@@ -22,6 +22,7 @@
 
 struct fetch;
 struct h2;
+struct head_list;
 struct sbuf;
 
 struct fields_part { /* of a header */
@@ -65,8 +66,9 @@ struct heads { /* of a connection */
 
     struct head_written *written;
     struct head_written *writing; /* may be it, when its block is known */
-    uint64_t written_hash;
+    uint64_t written_like;        /* of the last list, what is likely to be another's */
     int32_t stub_id; /* the stream that nghttp2 has yet to begin, with what it knows of its head */
+    const struct head_list *stub_of;
 };
 
 /* ---- heads_block.c ---- */
@@ -105,9 +107,11 @@ struct head_list {
     nghttp2_nv *nv;
     size_t count, plain; /* plain: bytes of names and values */
     const nghttp2_data_provider *body;
+    nghttp2_nv path, length; /* heads_submit's */
+    char number[24];
 };
-/* As nghttp2_submit_request; heads_write must follow before anything else. */
-int32_t heads_submit(struct h2 *h, struct fetch *f, const struct head_list *l);
+/* As nghttp2_submit_request; write_all must follow before anything else. */
+int32_t heads_submit(struct h2 *h, struct fetch *f, struct head_list *l);
 bool heads_is_held(const struct h2 *h); /* nghttp2 has not begun it: it waits for others to end */
 int32_t heads_submit_whole(struct h2 *h, struct fetch *f, const struct head_list *l); /* instead */
 /* What nghttp2 has to say, a frame or less. */

@@ -123,9 +123,12 @@ static void answer_by_hand(int32_t id)
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     (void)session, (void)arg;
-    if (frame->hd.type == NGHTTP2_HEADERS && rig.way)
+    const bool is_request = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (!is_request || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    if (rig.way)
         answer_by_hand(frame->hd.stream_id);
-    else if (frame->hd.type == NGHTTP2_HEADERS && !rig.is_mute)
+    else if (!rig.is_mute)
         answer(frame->hd.stream_id);
     return 0;
 }
@@ -228,12 +231,21 @@ static void stop(void)
     fetch_pool_free(rig.pool);
 }
 
+/* Of a POST, any that differs. */
+static size_t body_len(const char *path)
+{
+    return strlen(path) * 9;
+}
+
 static struct fetch *ask(const char *method, const char *path, const char *tag)
 {
-    static struct fetch_header headers[2];
+    static struct fetch_header headers[3];
+    static const char body[3000];
     static unsigned told;
+    const bool has_body = !strcmp(method, "POST");
     headers[0] = (struct fetch_header){"Host", NULL, 4, 0};
     headers[1] = (struct fetch_header){"X-Tag", tag, 5, (uint32_t)strlen(tag)};
+    headers[2] = (struct fetch_header){"Content-Length", NULL, 14, 0};
     struct fetch *f = engine_fetch_get(rig.engine);
     f->engine = rig.engine;
     f->told = driver_note;
@@ -247,7 +259,9 @@ static struct fetch *ask(const char *method, const char *path, const char *tag)
                                         .path = path,
                                         .path_len = strlen(path),
                                         .headers = headers,
-                                        .header_count = 2,
+                                        .header_count = has_body ? 3 : 2,
+                                        .body = has_body ? body : NULL,
+                                        .body_len = has_body ? body_len(path) : 0,
                                         .events = FETCH_OVER};
     pool_put(rig.conn, f);
     fetch_run(f);
@@ -272,9 +286,13 @@ static void check_answer(struct fetch *f, const char *tag)
 
 static void check_request(int n, const char *method, const char *path, const char *tag)
 {
-    char expected[200];
-    snprintf(expected, sizeof expected, ":method=%s;:scheme=http;:authority=x;:path=%s;x-tag=%s;",
-             method, path, tag);
+    char expected[1000];
+    int len =
+        snprintf(expected, sizeof expected,
+                 ":method=%s;:scheme=http;:authority=x;:path=%s;x-tag=%s;", method, path, tag);
+    if (!strcmp(method, "POST"))
+        snprintf(expected + len, sizeof expected - (size_t)len, "content-length=%zu;",
+                 body_len(path));
     assert_string_equal(rig.heads[n].data, expected);
 }
 
@@ -300,10 +318,25 @@ static void test_the_same_again(void **state)
     }
 }
 
+/* Whatever its length takes to be written. */
+static void test_paths_of_any_length(void **state)
+{
+    (void)state;
+    char path[300] = "/";
+    start(SIZE_MAX);
+    for (int n = 0; n < 60; n++) {
+        memset(path + 1, 'a' + n % 26, sizeof path - 2);
+        path[1 + n * 7 % 299] = 0;
+        exchange(n, n < 30 ? "GET" : "POST", path, "same");
+    }
+    stop();
+}
+
 static void test_others_between(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/a", "/a", "/a", "/b", "/b", "/long/path", "/a", "/a"};
+    static const char *const paths[] = {
+        "/a", "/a", "/a", "/b", "/", "/1234567890/1234567890", "/a", "/index.html"};
     start(SIZE_MAX);
     for (int n = 0; n < 48; n++) {
         char tag[20];
@@ -412,10 +445,10 @@ static void test_large_before_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_same_again),           cmocka_unit_test(test_others_between),
-        cmocka_unit_test(test_tables_of_another_size),   cmocka_unit_test(test_held),
-        cmocka_unit_test(test_large_before_settings),    cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_a_table_full_of_one_head),
+        cmocka_unit_test(test_the_same_again), cmocka_unit_test(test_paths_of_any_length),
+        cmocka_unit_test(test_others_between), cmocka_unit_test(test_tables_of_another_size),
+        cmocka_unit_test(test_held),           cmocka_unit_test(test_large_before_settings),
+        cmocka_unit_test(test_windows),        cmocka_unit_test(test_a_table_full_of_one_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
