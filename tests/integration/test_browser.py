@@ -165,6 +165,39 @@ def test_pages_that_the_end_of_the_test_cuts_off(shop):
     assert done.code == 0 and "2 requests were cut off in flight" in done.stderr and not done.rows, done.describe()
 
 
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A Chromium of its own, and where it listens."""
+    flags = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={tmp_path / 'profile'}"]
+    with Process([BROWSER, *flags, "about:blank"]) as process:
+        yield process, process.wait_line(r"DevTools listening on (ws://\S+)").group(1)
+
+
+def test_a_browser_that_runs_elsewhere(shop, elsewhere):
+    process, address = elsewhere
+    by_http = "http://" + address.removeprefix("ws://").partition("/")[0]
+    for endpoint in address, by_http:
+        done = run(shop, f"""
+        class Reader(BrowserUser):
+            endpoint, executable = {endpoint!r}, "/no/such/browser"
+            @task
+            async def read(self):
+                await self.page.goto("/", name="start")
+                print("mine is", await self.page.evaluate("document.cookie"), file=sys.stderr)
+        """)
+        assert done.code == 0 and done.rows["PAGE", "start"]["num_requests"] == 2 and done.rows["PAGE", "start"]["num_failures"] == 0, done.describe()
+        assert "browser_web_vital_ttfb" in json.dumps(done.summary)
+        assert process.popen.poll() is None, "it goes on"
+    done = run(shop, f"""
+    class Reader(BrowserUser):
+        endpoint = "http://127.0.0.1:{free_port()}"
+        @task
+        async def read(self):
+            pass
+    """)
+    assert "The browser could not be reached" in done.stderr and "limit reached" not in done.stderr, done.describe()
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("executable = '/no/such/browser'", "The browser could not be started"),
     ("browser_type = 'lynx'", "it is one of chromium, firefox, webkit"),

@@ -32,7 +32,7 @@ def _launch_options(user):
 
 async def browser_of(user):
     """The one that this process has with these options, which is launched if it is not there, or not any more."""
-    options = _launch_options(user)
+    options = {"endpoint": user.endpoint} if user.endpoint else _launch_options(user)
     key = user.browser_type, repr(sorted(options.items()))
     while True:
         known = _shared.get(key)
@@ -46,7 +46,8 @@ async def browser_of(user):
             raise
         except Exception as error:
             _shared.pop(key, None)
-            raise exception.StopTest(f"The browser could not be started: {text_of(error)}") from None
+            verb = "reached" if user.endpoint else "started"
+            raise exception.StopTest(f"The browser could not be {verb}: {text_of(error)}") from None
         if browser.is_connected():
             return browser
         if _shared.get(key) is known:
@@ -59,6 +60,9 @@ async def _launch(kind, options):
     driver = await async_playwright().start()
     try:
         launcher = getattr(driver, kind)
+        if "endpoint" in options:  # somebody else's: a page of DevTools, or a server of Playwright
+            is_devtools = options["endpoint"].startswith("http") or "/devtools/" in options["endpoint"]
+            return driver, await (launcher.connect_over_cdp if is_devtools else launcher.connect)(options["endpoint"])
         if kind == "chromium" and not {"executable_path", "channel"} & options.keys() and not os.path.exists(launcher.executable_path):
             options["executable_path"] = next(filter(None, map(shutil.which, _SYSTEMS)), None)
         return driver, await launcher.launch(**options)

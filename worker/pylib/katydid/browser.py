@@ -42,6 +42,7 @@ class BrowserUser(User):
     browser_type = "chromium"  # "firefox", "webkit"
     headless = True
     executable = None  # its path; None: that of the environment's KATYDID_BROWSER, or what Playwright has, or else the system's
+    endpoint = None  # of a browser that runs elsewhere, in place of one that is launched: http://host:9222, ws://…
     args = ()  # of the browser
     launch_options = {}  # others of Playwright's launch()
     context_options = {}  # of its new_context(): viewport, locale, storage_state, ignore_https_errors …
