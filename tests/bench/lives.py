@@ -5,6 +5,7 @@ PROGRAM=path in the environment puts beside it a katydid that is installed somew
 
 import os
 import re
+import resource
 import signal
 import socket
 import statistics
@@ -81,25 +82,31 @@ def bench_first(options):
         table.row(name, *cells, *budget)
 
 
+def waited_for():
+    """Processor time of all processes that ended so far, and of what these waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def end(program, file, url):
-    """(seconds from SIGINT to the end, users whose on_stop ran)."""
+    """(seconds from SIGINT to the end, processor time of all processes in them, users whose on_stop ran)."""
     with Process([program, "-f", FILES / file, "-H", url, "--headless", "-u", ENDING_USERS, "-r", ENDING_USERS, "--only-summary"]) as process:
         process.wait_line("All users spawned", 120)
         time.sleep(2)
-        began = time.monotonic()
+        used, began = lab.cpu_seconds(process.pid) + waited_for(), time.monotonic()
         process.popen.send_signal(signal.SIGINT)
         process.popen.wait(120)
-        took = time.monotonic() - began
+        took, used = time.monotonic() - began, waited_for() - used
         process.wait(60)
-    return took, int(re.search(r"on_stop of (\d+)", process.stdout).group(1))
+    return took, used, int(re.search(r"on_stop of (\d+)", process.stdout).group(1))
 
 
 def bench_end(options):
-    table = Table(f"From SIGINT to the end of the process, {ENDING_USERS:,} waiting users with an on_stop", "generator", "round", "seconds", "on_stop run", "budget", "")
+    table = Table(f"From SIGINT to the end of the process, {ENDING_USERS:,} waiting users with an on_stop", "generator", "round", "seconds", "processor time, s", "on_stop run", "budget", "")
     with lab.nginx(core=None) as server:
         for name, program, file in (("Katydid", KATYDID, "ending.py"), ("Katydid, each with an open connection", KATYDID, "ending_open.py"),
                                     ("Locust", STOCK, "ending.py")):
             for n in range(3):
-                took, ended = end(program, file, server.url)
+                took, used, ended = end(program, file, server.url)
                 budget = ("≤ 0.4, all", verdict(took / 0.4 + (ended != ENDING_USERS), 1)) if program == KATYDID else ("", "")
-                table.row(name, n + 1, f"{took:.2f}", f"{ended:,}", *budget)
+                table.row(name, n + 1, f"{took:.2f}", f"{used:.2f}", f"{ended:,}", *budget)
