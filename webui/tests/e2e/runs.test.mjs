@@ -145,10 +145,10 @@ test("a figure is seen over the runs", async () => {
   await page.getByRole("heading", { name: /^Requests\/s over the runs/ }).waitFor();
   const { points } = await master.json("api/v1/trend?metric=rps&profile=");
   assert.ok(points.length === 2 && points.every(({ steady }) => steady.low < steady.value && steady.value < steady.high), JSON.stringify(points));
-  await page.getByText("95 % interval", { exact: true }).waitFor();
+  await page.getByText("band: 95 % intervals", { exact: true }).waitFor();
   await page.getByRole("img", { name: /^Requests\/s over the runs/ }).press("End");
   const { low } = points[1].steady; // of which the page shows three digits
-  await page.getByText(new RegExp(`^(${Math.floor(low)}|${Math.ceil(low)}).*/s – .*/s$`)).waitFor();
+  await page.getByText(new RegExp(`/s \\[(${Math.floor(low)}|${Math.ceil(low)}).*/s – .*/s\\]$`)).waitFor();
   assert.deepEqual(await troubles(page, "trend"), []);
 });
 
