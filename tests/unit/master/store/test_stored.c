@@ -12,8 +12,11 @@
 #include "master/store/run_file.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/played_runs.h"
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/katydid-stored-XXXXXX";
@@ -121,6 +124,37 @@ static void of_an_interrupted_run_there_is_what_was_written(void **state)
     assert_int_equal(s->stats.total.requests, 49 * 3 * 20); /* the last tick was at second 48 */
     assert_int_equal(s->view->row_count, 3);
     assert_int_equal(s->view->rows[1].requests, 49 * 20);
+    stored_close(s);
+}
+
+/* As on a disk that fills: no file may grow beyond that. The run goes on; what was written is
+ * whole. */
+static void of_a_run_whose_disk_is_full_there_is_what_fitted(void **state)
+{
+    (void)state;
+    const struct rlimit small = {200u << 10, 200u << 10};
+    struct played p = usual();
+    int status = -1;
+    p.seconds = 600;
+    p.rows = 10;
+    const pid_t child = fork();
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &small) == 0)
+            play_run(p);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    history_mend(h, true);
+    struct stored *s = newest();
+    assert_false(s->is_complete);
+    assert_true(s->stats.total.requests > 0 && s->stats.total.requests < 600 * 10 * 20);
+    assert_int_equal(requests_between(s, 1, (int64_t)p.started, (int64_t)p.started + 10), 10 * 20);
+    stored_close(s);
+    play_run(usual()); /* there is room again */
+    s = newest();
+    assert_true(s->is_complete);
     stored_close(s);
 }
 
@@ -638,6 +672,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_stored_run_is_the_run_it_was),
         TEST(of_an_interrupted_run_there_is_what_was_written),
+        TEST(of_a_run_whose_disk_is_full_there_is_what_fitted),
         TEST(a_table_that_is_lost_is_made_anew),
         TEST(a_run_goes_to_another_history),
         TEST(every_row_has_its_figures_with_intervals),
