@@ -219,15 +219,14 @@ static void line_of_value(struct journal_writing *w, const struct journal_point 
 {
     char when[WHEN_ROOM] = "";
     const size_t when_len = put_when(w, when, p->at_us);
-    if (!p->metric->is_told) {
-        p->metric->is_told = true;
+    struct sbuf *before = &p->metric->before;
+    if (!before->len) {
         tell_metric(&p->metric->metric, out);
+        sbuf_addf(before, BEFORE_TIME("%s"), p->metric->metric.name);
     }
     if (p->place->ready_for != JOURNAL_KEY_OF_VALUES)
         make_ready_for_values(w, p->place);
-    sbuf_adds(out, "{\"metric\":\"");
-    sbuf_adds(out, p->metric->metric.name);
-    sbuf_adds(out, "\",\"type\":\"Point\",\"data\":{\"time\":\"");
+    sbuf_add(out, before->data, before->len);
     sbuf_add(out, when, when_len);
     add_number(out, p->value);
     sbuf_add(out, p->place->ready.data, p->place->ready.len);

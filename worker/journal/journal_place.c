@@ -103,5 +103,6 @@ void seen_metric_read(struct journal_seen_metric *m, const char *texts, size_t l
 void seen_metric_fini(struct journal_seen_metric *m)
 {
     free(m->texts);
+    sbuf_fini(&m->before);
     *m = (struct journal_seen_metric){.texts = NULL};
 }

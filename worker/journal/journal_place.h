@@ -37,7 +37,7 @@ struct journal_seen { /* a place, as the writer knows it */
 struct journal_seen_metric {
     struct journal_metric metric; /* name NULL: not seen */
     char *texts;                  /* owned: what these point into */
-    bool is_told;                 /* the format's own */
+    struct sbuf before;           /* the format's own: of each of its lines; empty: none yet */
 };
 /* Takes a copy of the texts. */
 void seen_read(struct journal_seen *s, const char *texts, size_t len);

@@ -14,6 +14,7 @@ import _katydid
 from gevent import GreenletExit
 
 from . import _limits
+from ._awaited import see_to
 from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ _count = _duration = None
 
 def want(is_counted=None, is_limited=None, is_traced=None, is_told=None):
     """Whether they are counted, limited, traced, or told to files, from now on; whether users have to look at that."""
-    global is_on, is_led, _is_counted, _is_limited, _is_traced, _is_told
+    global is_on, is_led, _is_counted, _is_limited, _is_traced, _is_told, _done
     if is_counted is not None:
         if is_counted and not _is_counted:
             _make()
@@ -43,6 +44,7 @@ def want(is_counted=None, is_limited=None, is_traced=None, is_told=None):
     was = is_on, is_led
     is_led = _is_limited or _is_traced
     is_on = is_led or _is_counted or _is_told
+    _done = _count_one if _is_counted else _katydid.journal_iteration
     return (is_on, is_led) != was
 
 
@@ -117,10 +119,15 @@ def _trace(run, user, holder, task):
 
 
 def measure(run, holder, task):
-    """What the end of the test cuts off is none. As hot as the plain loop."""
+    """What the end of the test cuts off is none. run: None for a function, as hot as the plain loop."""
     begin = perf_counter()
     try:
-        run(holder, task)
+        if run is None:
+            result = task(holder)
+            if result is not None:
+                see_to(result)
+        else:
+            run(holder, task)
     except (GreenletExit, StopTest):
         raise
     except BaseException:
@@ -129,11 +136,13 @@ def measure(run, holder, task):
     _done(begin)
 
 
-def _done(begin):
+def _count_one(begin):
     if _is_told:
         _katydid.journal_iteration(begin)
-    if _is_counted:
-        if _count is not None:
-            _count.add(1)
-        if _duration is not None:
-            _duration.add((perf_counter() - begin) * 1000)
+    if _count is not None:
+        _count.add(1)
+    if _duration is not None:
+        _duration.add((perf_counter() - begin) * 1000)
+
+
+_done = _count_one

@@ -337,12 +337,6 @@ def _execute(holder, task):
         _execute_task(holder, task)
 
 
-def _call(holder, task):
-    result = task(holder)
-    if result is not None:
-        see_to(result)
-
-
 def _execute_task(holder, task):
     if getattr(task, "__self__", None) is holder:
         result = task()
@@ -417,6 +411,7 @@ def _plain_loop(user, holder):
     getrandbits = random.getrandbits
     turn = give_way(None)
     plain, measured = (None, FunctionType) if _iterations.is_on else (FunctionType, None)
+    measure = _iterations.measure
     own = () if holder is user else holder.__dict__
     size = len(own)
     unchanged = _unchanged
@@ -447,7 +442,7 @@ def _plain_loop(user, holder):
             if result is not None:
                 see_to(result)
         elif type(task) is measured:
-            _iterations.measure(_call, holder, task)
+            measure(None, holder, task)
         else:
             _execute(holder, task)
         try:  # the usual way needs no look at whether there is one, nor a bound method
