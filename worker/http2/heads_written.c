@@ -30,6 +30,7 @@ struct head_written {
     struct span path_at, length_at;
     struct fields_part *parts;
     char *text; /* names and values */
+    const char *path_text, *length_text;
     uint8_t *block;
 };
 
@@ -109,6 +110,10 @@ static struct head_written *copy(const struct head_list *l)
         w->parts[i] = (struct fields_part){(uint16_t)nv->namelen, (uint16_t)nv->valuelen};
         mem_copy(to, nv->name, nv->namelen);
         mem_copy(to + nv->namelen, nv->value, nv->valuelen);
+        if (i == PATH)
+            w->path_text = to + nv->namelen;
+        else if (i == w->length)
+            w->length_text = to + nv->namelen;
         to += nv->namelen + nv->valuelen;
     }
     return w;
@@ -148,25 +153,17 @@ static void put_field(struct sbuf *out, const char *index, size_t index_len, con
     sbuf_add(out, nv->value, nv->valuelen);
 }
 
-static const char *value_at(const struct head_written *w, size_t i)
-{
-    const char *at = w->text;
-    for (size_t n = 0; n < i; n++)
-        at += w->parts[n].name_len + w->parts[n].value_len;
-    return at + w->parts[i].name_len;
-}
-
 /* The block of that list, with what differs in it. */
 static void put_block(const struct head_written *w, const struct head_list *l, struct sbuf *out)
 {
     const nghttp2_nv *path = &l->path, *length = w->length ? &l->length : NULL;
     uint32_t from = 0;
-    if (!is_value(w, path, PATH, value_at(w, PATH))) {
+    if (!is_value(w, path, PATH, w->path_text)) {
         sbuf_add(out, w->block, w->path_at.begin);
         put_field(out, "\x04", 1, path);
         from = w->path_at.end;
     }
-    if (length && !is_value(w, length, w->length, value_at(w, w->length))) {
+    if (length && !is_value(w, length, w->length, w->length_text)) {
         sbuf_add(out, w->block + from, w->length_at.begin - from);
         put_field(out, "\x0f\x0d", 2, length);
         from = w->length_at.end;
