@@ -29,7 +29,7 @@ from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE
 
 logger = logging.getLogger("locust.runners")
 
-_SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its turn
+_SPAWN_SLICE_S = 0.002  # users are created this long, then the loop gets its turn: users that run are late by as much, and new ones still lie in the caches
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
 _FEW = 10_000  # users that a garbage collection looks at in no time
