@@ -21,6 +21,33 @@ struct bootstrap {
 
 /* ---- where a run is steady ---- */
 
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double middle(double *x, size_t n)
+{
+    qsort(x, n, sizeof *x, by_value);
+    return n ? x[n / 2] : 0;
+}
+
+/* A moment that stands out, wherever it is, is no beginning: it counts as far out as others are. */
+#define OUT_MOST 4 /* deviations, as the median of them says */
+
+static void hold_down(double *x, size_t n)
+{
+    double *sorted = mem_dup((const char *)x, (n + 1) * sizeof *x);
+    const double at = middle(sorted, n);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = fabs(x[i] - at);
+    const double most = OUT_MOST * 1.4826 * middle(sorted, n);
+    for (size_t i = 0; i < n && most > 0; i++)
+        x[i] = fmin(fmax(x[i], at - most), at + most);
+    free(sorted);
+}
+
 /* A low score of the few batches at the end is chance, unless it is far lower. */
 size_t bootstrap_transient(const double *means, size_t bins, double bin_s)
 {
@@ -30,6 +57,7 @@ size_t bootstrap_transient(const double *means, size_t bins, double bin_s)
     size_t cut = 0;
     for (size_t i = 0; i < n; i++)
         batch[i] = inference_mean(means + i * per, per);
+    hold_down(batch, n);
     for (size_t i = n; i-- > 0;) { /* of what is from i on */
         const double left = (double)(n - i);
         sum += batch[i];

@@ -426,6 +426,17 @@ static void the_beginning_is_cut_where_it_is_over(void **state)
     assert_true(bootstrap_transient(means, 300, 1) > 100);
 }
 
+/* A pause of the machine behind the middle would be cut away by no beginning. */
+static void a_moment_that_stands_out_is_no_beginning(void **state)
+{
+    (void)state;
+    double means[300];
+    seed = 42;
+    for (size_t i = 0; i < 300; i++)
+        means[i] = 100 + normal() + (i >= 180 && i < 183 ? 400 : 0);
+    assert_in_range(bootstrap_transient(means, 300, 1), 0, 30);
+}
+
 static void results_repeat(void **state)
 {
     (void)state;
@@ -452,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_pair_knows_what_came_over_both),
         cmocka_unit_test(what_more_would_tell_is_known),
         cmocka_unit_test(the_beginning_is_cut_where_it_is_over),
+        cmocka_unit_test(a_moment_that_stands_out_is_no_beginning),
         cmocka_unit_test(results_repeat),
     };
     return cmocka_run_group_tests(tests, make_pool, NULL);
