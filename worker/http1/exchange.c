@@ -29,9 +29,7 @@
 #define ROUNDS_MAX 16          /* reads for one connection before others have their turn */
 #define HEAD_KEPT 65536u       /* bytes of memory for heads; a longer one has it for itself */
 #define CONTINUE_WAIT_MS 1000u /* for a server that does not say whether it wants the body */
-#define ONE_PIECE 4096u    /* bytes of head and body: up to here one piece is written, not two */
-#define LARGE (32u * 1024) /* a body of which is read once more rather than copied */
-#define HEAD_READ 4096u    /* what is read first where a large body is likely */
+#define ONE_PIECE 4096u /* bytes of head and body: up to here one piece is written, not two */
 
 /* A body that its owner gives piece by piece: what of it is on its way, as the wire has it. */
 struct pieces {
@@ -319,8 +317,6 @@ static enum fetch_error take_head(struct fetch *f)
     if (!hresp_keeps_alive(p))
         f->conn->is_unusable = true;
     f->has_length = hresp_length(p, &f->length);
-    f->conn->had_large = f->has_length && f->length >= LARGE && f->request.mode == FETCH_COLLECT &&
-                         !f->request.discards;
     return fetch_body_begin(f, p->stable_left);
 }
 
@@ -463,15 +459,14 @@ static void first_arrived(struct fetch_times *t, uint64_t arrived)
  * neither is to be looked at again. */
 enum progress { ENDED, DRAINED, MORE };
 
-/* What is sure to be of a body is read straight to where it is collected. Where the answer before
- * had a large one, no more than a head is read before that is known. */
+/* What is sure to be of a body is read straight to where it is collected. */
 static char *place_of_next(struct fetch *f, size_t *room)
 {
     struct fetch_engine *e = f->engine;
     const uint64_t left = hresp_left(&h1_of(f)->parser);
     char *place = left ? fetch_body_place(f, left, room) : NULL;
     if (!place)
-        *room = f->conn->had_large && !f->has_head ? HEAD_READ : sizeof e->in;
+        *room = sizeof e->in;
     return place ? place : e->in;
 }
 

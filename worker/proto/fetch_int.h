@@ -136,7 +136,6 @@ struct conn {
     bool is_listed;           /* among the lane's open ones */
     bool is_told_once;        /* of what came: until all that lies there is read */
     bool has_served;
-    bool had_large; /* HTTP/1: the newest answer on it has a body that is collected, a large one */
     bool is_unusable; /* not for another exchange */
     bool is_retired;  /* and not counted among those that a lane may have */
     bool is_untold;   /* its peer has not said how many it takes: `capacity` is to be cautious */
