@@ -147,16 +147,23 @@ static void open_file(struct journal *j)
         j->format->head(&j->out);
 }
 
+/* A list with a place for this number, whose new places are empty. */
+static void *grown(void *list, size_t *count, uint32_t number, size_t size)
+{
+    if (number < *count)
+        return list;
+    const size_t more = ((size_t)number + 64) * 2;
+    char *bytes = mem_realloc(list, more * size);
+    memset(bytes + *count * size, 0, (more - *count) * size);
+    *count = more;
+    return bytes;
+}
+
 static void take_place(struct journal *j, const char *record, size_t len)
 {
     uint32_t number;
     memcpy(&number, record, sizeof number);
-    if (number >= j->seen_count) {
-        const size_t count = (number + 64) * 2;
-        j->seen = mem_realloc(j->seen, count * sizeof *j->seen);
-        memset(j->seen + j->seen_count, 0, (count - j->seen_count) * sizeof *j->seen);
-        j->seen_count = count;
-    }
+    j->seen = grown(j->seen, &j->seen_count, number, sizeof *j->seen);
     seen_read(&j->seen[number], record + sizeof number, len - sizeof number);
 }
 
@@ -164,12 +171,7 @@ static void take_metric(struct journal *j, const char *record, size_t len)
 {
     uint32_t number;
     memcpy(&number, record, sizeof number);
-    if (number >= j->metric_count) {
-        const size_t count = (number + 8) * 2;
-        j->metrics = mem_realloc(j->metrics, count * sizeof *j->metrics);
-        memset(j->metrics + j->metric_count, 0, (count - j->metric_count) * sizeof *j->metrics);
-        j->metric_count = count;
-    }
+    j->metrics = grown(j->metrics, &j->metric_count, number, sizeof *j->metrics);
     seen_metric_read(&j->metrics[number], record + sizeof number, len - sizeof number);
 }
 
