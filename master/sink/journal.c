@@ -115,10 +115,11 @@ static int check(void *self, const struct snapshot *first, char **why)
     if (spec->is_alone) {
         rc = outfile_claim(j, option, strcmp(spec->target, "-") ? spec->target : NULL, why);
     } else {
-        if (!spec->is_far) /* else the workers tell */
+        if (!spec->is_far)
+            outfile_make_folders(spec->target); /* what cannot be made is told below */
+        rc = outfile_claim_stem(j, option, spec->target, why); /* workers put their names into it */
+        if (rc == 0 && !spec->is_far) /* nobody else tries it now; else the workers tell */
             rc = outfile_check(option, spec->target, why);
-        if (rc == 0) /* each worker's name is put into it */
-            rc = outfile_claim_stem(j, option, spec->target, why);
     }
     free(option);
     return rc;
