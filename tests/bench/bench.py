@@ -348,8 +348,8 @@ def percentiles_of(text, name="Aggregated"):
 
 
 def cut_of(text):
-    found = re.search(r"([\d,]+) requests? (?:was|were) cut off", text)
-    return int(found.group(1).replace(",", "")) if found else 0
+    """Requests that the target has and no row: cut off in flight, or answered as their task ended before it judged them."""
+    return sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) requests? (?:was|were) (?:cut off|answered, but)", text))
 
 
 def truth_run(path, users, seconds, *more, kill=False):
