@@ -641,7 +641,7 @@ turns = []
 
 
 def test_arrivals_next_to_one_another_start_in_one_turn_of_the_loop(tmp_path):
-    """Those within 0.4 ms, whoever takes them: 2,500 turns of a second, and some more, where each arrival by itself has 5,000."""
+    """Those within 0.3 ms, whoever takes them: 2,500 turns of a second, and some more, where each arrival by itself has 5,000."""
     with target() as server:
         ended = run(tmp_path, "-H", server.url, "--scenario", "buy:constant-arrival-rate:rate=5000/s,duration=1s,users=100", source=TURNS)
     assert ended.code == 0, ended.describe()

@@ -36,9 +36,11 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-/* The timer wakes the loop no more often than that: where more arrivals are due, some start up to
- * so much late, together with the next, which costs half as much as a turn of the loop for each. */
-#define LEAST_APART_NS 400000
+/* Arrivals that are due so soon after the first one start with the last of them: the loop wakes once
+ * for all, which costs half as much as a turn for each. None is later than that by it, and one that
+ * has no other near it is not late at all. */
+#define TOGETHER_NS 300000
+#define MOST_LOOKED_AT 8 /* ... one by one */
 /* Iterations of a scenario that follow one another in a turn of the loop: so many, and for so long
  * where they compute. */
 #define MOST_AT_ONCE 16
@@ -115,12 +117,10 @@ static struct due take_one(struct arriving *a)
     return due;
 }
 
-static bool take_due(struct arriving *a)
+static void take_due(struct arriving *a)
 {
-    bool has_some = false;
-    for (; a->next_ns && a->next_ns <= clk_mono_ns(); has_some = true)
+    while (a->next_ns && a->next_ns <= clk_mono_ns())
         hand_out(a, take_one(a));
-    return has_some;
 }
 
 /* ---- the timer ------------------------------------------------------------------------------ */
@@ -130,48 +130,54 @@ static struct {
     struct ready turn; /* the timer was there: after those whose answers came in this turn */
     bool is_made;
     struct arriving *first; /* of those that run */
-    uint64_t woken_ns;      /* when what was due was handed out last, or was to be */
-    uint64_t at_ns;         /* when it will be next */
+    uint64_t at_ns;         /* when it will be there next */
     bool is_full;           /* ... with more than one, as far as one can know */
     struct fetch_engine *engine;
 } tick;
 
-static void arm(void)
+/* When the last one of a is due that is by then. */
+static uint64_t last_due(const struct arriving *a, uint64_t until_ns)
 {
-    uint64_t at = UINT64_MAX;
-    for (const struct arriving *a = tick.first; a; a = a->next)
-        if (a->next_ns && a->next_ns < at)
-            at = a->next_ns;
-    tick.is_full = false;
-    if (at == UINT64_MAX)
-        return;
-    const uint64_t now = clk_mono_ns(), soonest = tick.woken_ns + LEAST_APART_NS;
-    if (at < soonest) {
-        at = soonest;
-        tick.is_full = true;
+    struct arrivals walk = a->walk;
+    uint64_t last = 0;
+    int64_t at = a->next_ns ? (int64_t)(a->next_ns - a->begin_ns) : -1;
+    for (int i = 0; at >= 0 && a->begin_ns + (uint64_t)at <= until_ns; i++) {
+        if (i == MOST_LOOKED_AT)
+            return until_ns; /* so many that this is as good */
+        last = a->begin_ns + (uint64_t)at;
+        const uint64_t index = stripes_next(&a->stripes, walk.next);
+        at = index == UINT64_MAX ? -1 : arrivals_take(&walk, index);
     }
-    tick.at_ns = at;
-    struct timeval tv = loop_timeval(at > now ? (double)(at - now) / 1e9 : 0);
-    event_base_update_cache_time(hub_base()); /* of the turn's begin: it would come too early */
-    evtimer_add(&tick.timer, &tv);
+    return last;
 }
 
-/* Something that was due is handed out. Between two ticks lies what is to, whatever the loop had to
- * do first when it was woken; unless that took long. */
-static void note_tick(uint64_t now)
+static void arm(void)
 {
-    const bool is_in_time = tick.at_ns <= now && now - tick.at_ns < LEAST_APART_NS / 2;
-    tick.woken_ns = is_in_time ? tick.at_ns : now;
+    uint64_t first = UINT64_MAX;
+    for (const struct arriving *a = tick.first; a; a = a->next)
+        if (a->next_ns && a->next_ns < first)
+            first = a->next_ns;
+    tick.is_full = false;
+    if (first == UINT64_MAX)
+        return;
+    tick.at_ns = first;
+    for (const struct arriving *a = tick.first; a; a = a->next) {
+        const uint64_t last = last_due(a, first + TOGETHER_NS);
+        if (last > tick.at_ns)
+            tick.at_ns = last;
+    }
+    tick.is_full = tick.at_ns > first;
+    const uint64_t now = clk_mono_ns();
+    struct timeval tv = loop_timeval(tick.at_ns > now ? (double)(tick.at_ns - now) / 1e9 : 0);
+    event_base_update_cache_time(hub_base()); /* of the turn's begin: it would come too early */
+    evtimer_add(&tick.timer, &tv);
 }
 
 /* Another plan or share, or the timer: what is due is handed out now. */
 static void look_again(void)
 {
-    bool has_some = false;
     for (struct arriving *a = tick.first; a; a = a->next)
-        has_some |= take_due(a);
-    if (has_some)
-        note_tick(clk_mono_ns());
+        take_due(a);
     arm();
 }
 
@@ -299,14 +305,10 @@ static bool takes_one(struct arriving *a)
     return a->at_once++ < MOST_AT_ONCE && now - a->turn_ns < MOST_NS_AT_ONCE;
 }
 
-/* The tick that is about to look finds nothing then: it was this one nevertheless. */
+/* What is due when a user is done need not wait for the tick. */
 static bool is_next_now(struct arriving *a)
 {
-    const uint64_t now = clk_mono_ns();
-    if (!a->next_ns || a->next_ns > now || !takes_one(a))
-        return false;
-    note_tick(now);
-    return true;
+    return a->next_ns && a->next_ns <= clk_mono_ns() && takes_one(a);
 }
 
 static PyObject *take(PyObject *self, PyObject *unused)
