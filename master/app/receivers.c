@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/metric/labelled.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
 #include "master/app/same_test.h"
@@ -276,10 +277,15 @@ static int add(struct master *m, struct sink_spec *spec)
         sink_spec_free(spec);
         return say(mem_strdup("--out: there are more than 8 files with every request"));
     }
+    const unsigned labels = sink_labels(spec);
     if (spec->kind->make(spec, &o, &why) != 0)
         return say(why);
     if (is_journal)
         note_journal(r, spec, o.self);
+    if (labels & SINK_LABELS_AUTO)
+        r->has_labels = true;
+    else
+        r->labels |= labels;
     r->sends |= !is_journal && !traces_are(spec->kind) && spec->kind != &sink_hdrlog;
     const int rc = traces_are(spec->kind) ? spans_note(m, sink_is(spec, "tasks"), o.self) : 0;
     outputs_add(m->outputs, o);
@@ -308,12 +314,32 @@ int receivers_add(struct master *m)
     return rc;
 }
 
+/* What an output has by itself is asked for where the test has something to tell apart by it. */
+static void ask_labels(struct master *m)
+{
+    struct receivers *r = &m->receivers;
+    static char scenario[] = LABEL_KEY_SCENARIO, class[] = LABEL_KEY_CLASS,
+                group[] = LABEL_KEY_GROUP;
+    const bool has_scenarios = m->plans.list.count && !plans_are_of_all(&m->plans);
+    const bool has_classes = m->nodes.host.script.class_count > 1;
+    size_t n = 0;
+    if (r->labels & SINK_SCENARIO || (r->has_labels && has_scenarios))
+        r->keys[n++] = scenario;
+    if (r->labels & SINK_CLASS || (r->has_labels && has_classes))
+        r->keys[n++] = class;
+    if (r->labels & SINK_GROUP || r->has_labels)
+        r->keys[n++] = group;
+    r->keys[n] = NULL;
+    m->nodes.labels = n ? r->keys : NULL;
+}
+
 void receivers_begin(struct master *m)
 {
     struct receivers *r = &m->receivers;
     if (!m->outputs)
         return;
     tell_link(m);
+    ask_labels(m);
     for (size_t i = 0; i < r->journal_count; i++) {
         r->journals[i].is_more = m->machine.run.number > 1;
         journal_begins(r->journal_outputs[i]);

@@ -23,6 +23,9 @@ struct receivers { /* what was asked for, until it becomes outputs */
     struct sink_spec *timescale; /* that of --timescale, among these; borrowed; NULL: none is */
     bool writes_timescale;       /* ... and it became an output */
     bool sends;                  /* figures, to somebody else's store */
+    unsigned labels;             /* that outputs name (sink_labels), */
+    bool has_labels;             /* ... and some take what there is */
+    char *keys[4];               /* tags that workers are asked for: constants; ends with NULL */
     struct sink_spec *scrape;    /* of the page's route /metrics */
     struct journal_order journals[RECEIVERS_JOURNALS]; /* what workers write, and */
     void *journal_outputs[RECEIVERS_JOURNALS];         /* the outputs that they are; borrowed */

@@ -63,7 +63,9 @@ static struct snapshot *take(struct master *m, const struct snapshot *end)
     head.is_live = run_is_on(&m->machine.run);
     head.is_begun =
         m->machine.is_auto_begun || m->machine.run.number > 0 || (m->o->print_stats && m->web);
-    return snapshot_build(m->record.snapshots, &head, &m->record.stats);
+    struct snapshot *s = snapshot_build(m->record.snapshots, &head, &m->record.stats);
+    snapshot_add_parts(s, m->record.part_snapshots, &m->record.parts);
+    return s;
 }
 
 static struct snapshot *take_now(struct master *m)

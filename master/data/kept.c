@@ -28,9 +28,12 @@ static struct kept_one histograms(const struct record *r)
     size_t count = octaves_of_row(&r->stats.total);
     for (const struct tally *t = r->stats.rows; t; t = t->next)
         count += octaves_of_row(t);
-    const size_t most = 2 * (r->stats.row_count + 1) * (1 + TALLY_PARTS) * HIST_OCTAVES;
-    return (struct kept_one){"histograms", count * OCTAVE_BYTES + snapshot_shared(r->snapshots),
-                             most * OCTAVE_BYTES};
+    for (const struct tally *t = r->parts.rows; t; t = t->next)
+        count += octaves_of_row(t);
+    const size_t most = 2 * HIST_OCTAVES *
+                        ((r->stats.row_count + 1) * (1 + TALLY_PARTS) + r->parts.row_count);
+    const size_t shared = snapshot_shared(r->snapshots) + snapshot_shared(r->part_snapshots);
+    return (struct kept_one){"histograms", count * OCTAVE_BYTES + shared, most * OCTAVE_BYTES};
 }
 
 static struct kept_one timeline(const struct record *r)

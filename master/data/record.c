@@ -6,6 +6,7 @@
 #include "common/wire/report_series.h"
 #include "common/wire/written.h"
 #include "master/data/host_stats.h"
+#include "master/data/labelled.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -92,6 +93,8 @@ static void on_value(void *arg, struct series *series, int64_t second,
         to->r->series_refused += more->numbers.count;
         return;
     }
+    if (labelled_take(&to->r->parts, &to->r->stats, series, more))
+        return;
     series_store_add(to->r->series, series, second, more);
     series_store_said(to->r->series, series, to->w ? to->w->index + 1 : 0, name_of(to->r, to->w),
                       more);
@@ -322,8 +325,10 @@ void record_clear_requests(struct record *r, double now)
 {
     host_stats_clear(r->host_stats);
     stats_clear_requests(&r->stats, now);
+    stats_clear(&r->parts, now);
     view_builder_forget(r->view_builder);
     snapshot_forget(r->snapshots);
+    snapshot_forget(r->part_snapshots);
     timeline_clear(r->timeline, now);
     events_clear(r->events);
     samples_clear(r->samples);
@@ -366,6 +371,7 @@ void record_began(struct record *r, double now)
 void record_reset(struct record *r, double now)
 {
     stats_reset_requests(&r->stats, now);
+    stats_reset(&r->parts, now);
     timeline_reset(r->timeline, now);
     samples_clear(r->samples);
     series_store_reset(r->series);
@@ -478,30 +484,41 @@ void record_second(struct record *r, struct run_clock now, double late_s)
     tell_trouble(r, now.mono);
 }
 
+/* Series that are there may all be such as go elsewhere. Takes the reference. */
+static struct series_list *unless_empty(struct series_list *l)
+{
+    if (l->count || l->left_out)
+        return l;
+    series_list_unref(l);
+    return NULL;
+}
+
 struct series_list *record_series(struct record *r, bool is_all)
 {
     const uint64_t version = series_store_version(r->series);
     if (!series_store_all(r->series)->count)
         return NULL;
     if (is_all)
-        return series_list_full(r->series);
+        return unless_empty(series_list_full(r->series));
     if (!r->series_list || r->series_listed != version) {
         series_list_unref(r->series_list);
         r->series_list = series_list_new(r->series, SERIES_LIST_LIVE);
         r->series_listed = version;
     }
-    return series_list_ref(r->series_list);
+    return unless_empty(series_list_ref(r->series_list));
 }
 
 void record_init(struct record *r, size_t timeline_bytes, double now)
 {
     stats_init(&r->stats, now, STATS_LIMITS_DEFAULT);
+    stats_init(&r->parts, now, STATS_LIMITS_DEFAULT);
     r->timeline = timeline_new(timeline_bytes);
     r->events = events_new();
     r->samples = samples_new(SAMPLES_BYTES);
     r->series = series_store_new(SERIES_STORE_BYTES);
     r->view_builder = view_builder_new();
     r->snapshots = snapshot_maker_new();
+    r->part_snapshots = snapshot_maker_new();
     r->host_stats = host_stats_new();
 }
 
@@ -513,9 +530,11 @@ void record_fini(struct record *r)
     events_free(r->events);
     view_builder_free(r->view_builder);
     snapshot_maker_free(r->snapshots);
+    snapshot_maker_free(r->part_snapshots);
     samples_free(r->samples);
     series_store_free(r->series);
     series_list_unref(r->series_list);
     row_names_clear(&r->row_names);
     stats_fini(&r->stats);
+    stats_fini(&r->parts);
 }

@@ -32,6 +32,7 @@ struct record {
     const struct tunables *tunables;
     bool is_local; /* one worker of our own, which is the host as well */
     struct stats stats;
+    struct stats parts; /* of its rows, by labels (labelled.h) */
     struct timeline *timeline;
     struct events *events;
     struct samples *samples;
@@ -41,7 +42,7 @@ struct record {
     uint64_t series_refused; /* values of metrics that are known as something else */
     struct losses losses;
     struct view_builder *view_builder; /* what is kept between views, ... */
-    struct snapshot_maker *snapshots;
+    struct snapshot_maker *snapshots, *part_snapshots;
     struct host_stats *host_stats;
     struct trouble trouble;
     char host_epoch[64]; /* of the reports of what the host counted itself; the last one's number */

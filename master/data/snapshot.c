@@ -194,10 +194,16 @@ static struct frozen_row *frozen_of(struct snapshot_maker *m, size_t i, const st
     return kept->frozen;
 }
 
-static void put_row(struct snapshot *s, struct tally *to, const struct tally *from,
-                    struct frozen_row *frozen)
+struct putting {
+    struct snapshot_maker *m;
+    struct frozen_row **rows; /* references, of the snapshot */
+    size_t count, bytes;
+};
+
+static void put_row(struct putting *p, struct tally *to, const struct tally *from)
 {
-    s->rows[s->row_count++] = frozen_ref(frozen);
+    struct frozen_row *frozen = frozen_of(p->m, p->count, from, &p->bytes);
+    p->rows[p->count++] = frozen_ref(frozen);
     *to = *from;
     to->method = frozen->method;
     to->name = frozen->name;
@@ -207,15 +213,20 @@ static void put_row(struct snapshot *s, struct tally *to, const struct tally *fr
     to->next = NULL;
 }
 
-static void put_rows(struct snapshot_maker *m, struct snapshot *s, const struct stats *from)
+static struct putting put_rows(struct snapshot_maker *m, struct stats *to, const struct stats *from)
 {
     struct tally *rows = mem_zalloc((from->row_count + 1) * sizeof *rows);
     size_t count = 0;
-    s->rows = mem_zalloc((from->row_count + 1) * sizeof *s->rows);
-    s->bytes += (from->row_count + 1) * (sizeof *rows + sizeof *s->rows);
-    put_row(s, &s->stats.total, &from->total, frozen_of(m, 0, &from->total, &s->bytes));
+    struct putting p = {.m = m, .rows = mem_zalloc((from->row_count + 1) * sizeof *p.rows)};
+    *to = *from;
+    to->index = NULL;
+    if (m->started_at != from->started_at)
+        snapshot_forget(m);
+    m->started_at = from->started_at;
+    p.bytes = (from->row_count + 1) * (sizeof *rows + sizeof *p.rows);
+    put_row(&p, &to->total, &from->total);
     for (const struct tally *t = from->rows; t && count < from->row_count; t = t->next) {
-        put_row(s, &rows[count], t, frozen_of(m, count + 1, t, &s->bytes));
+        put_row(&p, &rows[count], t);
         if (count)
             rows[count - 1].next = &rows[count];
         count++;
@@ -224,8 +235,9 @@ static void put_rows(struct snapshot_maker *m, struct snapshot *s, const struct 
         free(rows);
         rows = NULL;
     }
-    s->stats.rows = rows;
-    s->stats.row_count = count;
+    to->rows = rows;
+    to->row_count = count;
+    return p;
 }
 
 /* The lists of stats are its owner's to change; nobody changes these. */
@@ -288,18 +300,25 @@ struct snapshot *snapshot_build(struct snapshot_maker *m, const struct snapshot 
     HANDLE_IS(m, SNAPSHOT_MAKER_TAG);
     struct snapshot *s = mem_dup(head, sizeof *head);
     s->refs = 1;
-    s->bytes = sizeof *s;
-    s->row_count = 0;
-    s->stats = *from;
-    s->stats.index = NULL;
-    if (m->started_at != from->started_at)
-        snapshot_forget(m);
-    m->started_at = from->started_at;
     keep_wishes(s);
-    put_rows(m, s, from);
+    const struct putting p = put_rows(m, &s->stats, from);
+    s->rows = p.rows;
+    s->row_count = p.count;
+    s->bytes = sizeof *s + p.bytes;
     put_failures(s);
     put_exceptions(s);
     return s;
+}
+
+void snapshot_add_parts(struct snapshot *s, struct snapshot_maker *m, const struct stats *parts)
+{
+    HANDLE_IS(m, SNAPSHOT_MAKER_TAG);
+    if (!parts->row_count)
+        return;
+    const struct putting p = put_rows(m, &s->parts, parts);
+    s->part_rows = p.rows;
+    s->part_count = p.count;
+    s->bytes += p.bytes;
 }
 
 void snapshot_ref(struct snapshot *s)
@@ -313,7 +332,11 @@ void snapshot_unref(struct snapshot *s)
         return;
     for (size_t i = 0; i < s->row_count; i++)
         frozen_unref(s->rows[i]);
+    for (size_t i = 0; i < s->part_count; i++)
+        frozen_unref(s->part_rows[i]);
     free(s->rows);
+    free(s->part_rows);
+    free(s->parts.rows);
     free(s->stats.rows);
     free(s->stats.failures);
     free(s->stats.exceptions);

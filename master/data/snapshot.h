@@ -32,6 +32,7 @@ struct snapshot {
     /* To be read by walking its lists, in the order of coming. It has no index: stats_row and
      * stats_find are not for it. */
     struct stats stats;
+    struct stats parts;   /* of its rows, by labels (labelled.h); likewise, rows alone */
     struct wishes wishes; /* its texts are the snapshot's */
     double run_age_s;
     unsigned run_number;   /* of the process; 0: none began yet */
@@ -53,8 +54,8 @@ struct snapshot {
     size_t bytes; /* about what it costs, beside what it shares */
     /* private */
     char *json_file, *html_file;
-    struct frozen_row **rows;
-    size_t row_count;
+    struct frozen_row **rows, **part_rows;
+    size_t row_count, part_count;
     int refs;
 };
 
@@ -75,3 +76,5 @@ void snapshot_forget(struct snapshot_maker *m);
  * failures and exceptions must be those of s. */
 struct snapshot *snapshot_build(struct snapshot_maker *m, const struct snapshot *head,
                                 const struct stats *s);
+/* ... which has the parts of its rows as well. The maker is one for these alone. */
+void snapshot_add_parts(struct snapshot *s, struct snapshot_maker *m, const struct stats *parts);

@@ -110,6 +110,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, node_logs ar
     size_t pool_count;
     const struct weights *weights;  /* of workers; NULL: all weigh the same */
     char *const *series_tags;       /* keys, or key=value; ends with NULL; or NULL */
+    char *const *labels;            /* keys that outputs tell requests apart by; likewise */
     char *const *goodputs;          /* what good answers are, by thresholds; likewise */
     bool counts_iterations;         /* a threshold is of them */
     bool has_k6_times;              /* one is of http_req_duration as k6 means it */

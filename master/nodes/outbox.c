@@ -37,6 +37,7 @@ static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
         .names = dispatch_class_names(n->machine->dispatch),
         .counts = to->counts,
         .series_tags = n->series_tags,
+        .labels = n->labels,
         .goodputs = n->goodputs,
         .seed = (int64_t)n->o->seed,
         .http2 = n->o->http2,

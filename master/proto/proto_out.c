@@ -202,7 +202,7 @@ static void put_trace(msgpack_packer *pk, const struct trace_order *t)
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
+    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->labels != NULL) + (o->scenarios != NULL) +
                               (o->goodputs != NULL) + o->counts_iterations + o->has_k6_times +
                               (o->seed >= 0) + (o->http2 != NULL) + o->discards_bodies +
                               (o->journals.count > 0) + o->journals.trace.is_on);
@@ -234,6 +234,8 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
         put_list(&pk, "scenarios", o->scenarios);
     if (o->series_tags)
         put_list(&pk, "series_tags", o->series_tags);
+    if (o->labels)
+        put_list(&pk, "labels", o->labels);
     if (o->goodputs)
         put_list(&pk, "goodputs", o->goodputs);
     put(&pk, "timestamp");

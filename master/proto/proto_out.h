@@ -35,6 +35,7 @@ struct spawn_order {
     const unsigned *counts;
     struct slice options;     /* msgpack map, or empty */
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
+    char *const *labels;      /* keys of tags that outputs tell requests apart by; likewise */
     char *const *goodputs;    /* what answers are good, as thresholds ask; likewise */
     int64_t seed;             /* of users that loop; negative: none */
     bool counts_iterations;   /* executions of tasks are to be counted */

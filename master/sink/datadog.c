@@ -76,7 +76,7 @@ static void add_tag(struct sbuf *out, const char *key, const char *value)
 }
 
 struct of { /* what a number is of: a row, a series, or of all */
-    const char *method, *name;
+    const struct sink_row *row;
     const struct series_row *series;
     const char *result;
 };
@@ -87,8 +87,12 @@ static void add_tags(struct bodies *b, const struct of *of)
     sink_add_tags(b->of->spec, b->m->s->view->run_id, add_tag, b->body);
     for (size_t i = 0; of->series && i < of->series->tag_count; i++)
         add_tag(b->body, of->series->tags[i].key, of->series->tags[i].value);
-    add_tag(b->body, "method", of->method ? of->method : "");
-    add_tag(b->body, "name", of->name ? of->name : "");
+    if (of->row) {
+        add_tag(b->body, "method", of->row->method);
+        add_tag(b->body, "name", of->row->name);
+    }
+    for (size_t i = 0; of->row && i < of->row->label_count; i++)
+        add_tag(b->body, of->row->labels[i].key, of->row->labels[i].value);
     add_tag(b->body, "result", of->result ? of->result : "");
     sbuf_addc(b->body, ']');
 }
@@ -109,13 +113,19 @@ static void put(struct bodies *b, const char *what, int type, double value, cons
     sbuf_addc(b->body, '}');
 }
 
+/* What a row has and its parts have not. */
 static void put_row(struct bodies *b, const struct sink_row *r)
 {
-    const struct of of = {.method = r->method, .name = r->name};
-    put(b, "requests", TYPE_COUNT, (double)r->requests, &of);
-    put(b, "failures", TYPE_COUNT, (double)r->failures, &of);
+    const struct of of = {.row = r};
     put(b, "cut", TYPE_COUNT, (double)r->cut, &of);
     put(b, "bytes", TYPE_COUNT, (double)r->bytes, &of);
+}
+
+static void put_part(struct bodies *b, const struct sink_row *r)
+{
+    const struct of of = {.row = r};
+    put(b, "requests", TYPE_COUNT, (double)r->requests, &of);
+    put(b, "failures", TYPE_COUNT, (double)r->failures, &of);
 }
 
 static void put_trend(struct bodies *b, const char *name, const struct series_gain *g)
@@ -174,7 +184,7 @@ static void put_times(struct bodies *b, const struct sink_row *r)
     downsample_each(sink_row_hist(r), &s, add_value, b->body);
     sbuf_adds(b->body, "]]],\"host\":");
     sbuf_add_json(b->body, b->of->host, strlen(b->of->host));
-    add_tags(b, &(struct of){.method = r->method, .name = r->name});
+    add_tags(b, &(struct of){.row = r});
     sbuf_addc(b->body, '}');
 }
 
@@ -190,16 +200,18 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
                        .at = (int64_t)floor(m->at),
                        .seconds = seconds >= 1 ? (int64_t)seconds : 1};
     struct sink_rows f;
-    sink_rows_init(&f, m->s, m->since, d->names);
+    sink_rows_init_by(&f, m->s, m->since, d->names, sink_labels(d->spec));
     for (size_t i = 0; i < f.row_count; i++)
         put_row(&b, &f.rows[i]);
+    for (size_t i = 0; i < f.part_count; i++)
+        put_part(&b, &f.parts[i]);
     sink_series_each(m, put_series, &b);
     put(&b, "users", TYPE_GAUGE, m->s->view->users, &(struct of){0});
     put(&b, "users_target", TYPE_GAUGE, m->s->view->target_users, &(struct of){0});
     finish(&b);
     b.what = TO_DISTRIBUTIONS;
-    for (size_t i = 0; i < f.row_count; i++)
-        put_times(&b, &f.rows[i]);
+    for (size_t i = 0; i < f.part_count; i++)
+        put_times(&b, &f.parts[i]);
     finish(&b);
     sink_rows_fini(&f);
 }
@@ -281,6 +293,7 @@ static const struct sink_key KEYS[] = {
     {"api_key", SINK_SECRET, NULL, "DD_API_KEY", "of the organization"},
     {"site", SINK_TEXT, "datadoghq.com", NULL, "the organization's, if there is no target"},
     {"prefix", SINK_TEXT, "katydid", NULL, "what all names begin with"},
+    SINK_LABELS_KEY,
     SINK_KEYS("10s"),
     SINK_HTTP_KEYS,
 };

@@ -76,29 +76,31 @@ static void label_row(struct families *f, const struct sink_row *r)
 {
     add_label(f, "method", r->method);
     add_label(f, "name", r->name);
+    for (size_t i = 0; i < r->label_count; i++)
+        add_label(f, r->labels[i].key, r->labels[i].value);
 }
 
-#define ROWS(f, name, member, help)                                                                \
+#define ROWS(f, name, of, member, help)                                                            \
     do {                                                                                           \
         begin(f, name, FAMILY_COUNTER, "", help);                                                  \
-        for (size_t i = 0; i < (f)->run.row_count; i++) {                                          \
-            add_point(f, (double)(f)->run.rows[i].member);                                         \
-            label_row(f, &(f)->run.rows[i]);                                                       \
+        for (size_t i = 0; i < (f)->run.of##_count; i++) {                                         \
+            add_point(f, (double)(f)->run.of##s[i].member);                                        \
+            label_row(f, &(f)->run.of##s[i]);                                                      \
         }                                                                                          \
     } while (0)
 
 static void add_rows(struct families *f)
 {
-    ROWS(f, "katydid_requests", requests, "Finished requests, failed ones included");
-    ROWS(f, "katydid_failures", failures, "Failed requests");
-    ROWS(f, "katydid_cut", cut, "Requests that the end of the test cut off");
-    ROWS(f, "katydid_discarded", discarded, "Requests answered but never judged");
-    ROWS(f, "katydid_resent", resent, "Requests sent again after a connection closed");
+    ROWS(f, "katydid_requests", part, requests, "Finished requests, failed ones included");
+    ROWS(f, "katydid_failures", part, failures, "Failed requests");
+    ROWS(f, "katydid_cut", row, cut, "Requests that the end of the test cut off");
+    ROWS(f, "katydid_discarded", row, discarded, "Requests answered but never judged");
+    ROWS(f, "katydid_resent", row, resent, "Requests sent again after a connection closed");
     begin(f, "katydid_request_duration_seconds", FAMILY_HISTOGRAM, "seconds",
           "Response times, failed requests included");
-    for (size_t i = 0; i < f->run.row_count; i++) {
-        add_point(f, NAN)->row = &f->run.rows[i];
-        label_row(f, &f->run.rows[i]);
+    for (size_t i = 0; i < f->run.part_count; i++) {
+        add_point(f, NAN)->row = &f->run.parts[i];
+        label_row(f, &f->run.parts[i]);
     }
 }
 
@@ -385,7 +387,7 @@ static size_t start(struct families *f, const struct snapshot *s, const struct s
     const size_t names = (size_t)sink_number(spec, "names");
     *f = (struct families){.started_at = s->stats.started_at, .now = s->view->now};
     f->bound_count = sink_bounds(spec, "buckets", f->bounds);
-    sink_rows_init(&f->run, s, NULL, names);
+    sink_rows_init_by(&f->run, s, NULL, names, sink_labels(spec));
     add_common(f, s, spec);
     return names;
 }
@@ -440,10 +442,10 @@ void families_add_kept(struct families *f, const struct kept *kept)
 
 /* ---- as k6 has it ------------------------------------------------------------------------ */
 
-/* The next row that k6 counts as one of that kind; row_count: there is none. */
+/* The next part that k6 counts as one of that kind; part_count: there is none. */
 static size_t next_k6(const struct families *f, size_t i, enum k6_row kind)
 {
-    while (i < f->run.row_count && k6_row_of(f->run.rows[i].method) != kind)
+    while (i < f->run.part_count && k6_row_of(f->run.parts[i].method) != kind)
         i++;
     return i;
 }
@@ -452,9 +454,9 @@ static void add_k6_times(struct families *f, enum k6_row kind)
 {
     begin(f, own(f, sbuf_words("k6_%s", k6_names_of(kind)->duration)), FAMILY_HISTOGRAM, "seconds",
           "Response times");
-    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.row_count; i++) {
-        add_point(f, NAN)->row = &f->run.rows[i];
-        label_row(f, &f->run.rows[i]);
+    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.part_count; i++) {
+        add_point(f, NAN)->row = &f->run.parts[i];
+        label_row(f, &f->run.parts[i]);
     }
 }
 
@@ -464,14 +466,14 @@ static void add_k6_counts(struct families *f, enum k6_row kind)
     if (!names->count)
         return;
     begin(f, own(f, sbuf_words("k6_%s", names->count)), FAMILY_COUNTER, "", "Finished requests");
-    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.row_count; i++) {
-        add_point(f, (double)f->run.rows[i].requests);
-        label_row(f, &f->run.rows[i]);
+    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.part_count; i++) {
+        add_point(f, (double)f->run.parts[i].requests);
+        label_row(f, &f->run.parts[i]);
     }
     begin(f, own(f, sbuf_words("k6_%s_rate", names->failed)), FAMILY_GAUGE, "",
           "Share of failed requests");
-    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.row_count; i++) {
-        const struct sink_row *r = &f->run.rows[i];
+    for (size_t i = 0; (i = next_k6(f, i, kind)) < f->run.part_count; i++) {
+        const struct sink_row *r = &f->run.parts[i];
         if (!r->requests)
             continue;
         add_point(f, (double)r->failures / (double)r->requests);

@@ -26,6 +26,7 @@ struct influxdb {
     bool is_k6;               /* by k6's names */
     bool has_hdr;
     size_t names, points;
+    unsigned labels;
 };
 
 /* ---- what there is ----------------------------------------------------------------------- */
@@ -52,23 +53,60 @@ static void add_times(struct lines *l, const struct sink_row *r)
     }
 }
 
-/* name: of the row, or NULL for the total. */
-static void add_row(struct lines *l, const char *measurement, const char *name,
-                    const struct sink_row *r)
+static void begin_row(struct lines *l, const struct sink_row *r)
 {
-    line_begin(l, measurement);
+    line_begin(l, "katydid_requests");
     if (*r->method)
         line_tag(l->body, "method", r->method);
-    if (name)
-        line_tag(l->body, "name", name);
+    line_tag(l->body, "name", r->name);
+    for (size_t i = 0; i < r->label_count; i++)
+        line_tag(l->body, r->labels[i].key, r->labels[i].value);
+}
+
+/* What parts have. */
+static void add_counts(struct lines *l, const struct sink_row *r)
+{
     line_whole(l, "count", r->requests);
     line_whole(l, "fails", r->failures);
+    line_real(l, "rps", (double)r->requests / influxdb_seconds(l->m));
+    add_times(l, r);
+}
+
+/* What rows have beside. */
+static void add_rest(struct lines *l, const struct sink_row *r)
+{
     line_whole(l, "bytes", r->bytes);
     line_whole(l, "cut", r->cut);
     line_whole(l, "discarded", r->discarded);
     line_whole(l, "resent", r->resent);
-    line_real(l, "rps", (double)r->requests / influxdb_seconds(l->m));
-    add_times(l, r);
+}
+
+static bool is_of(const struct sink_row *part, const struct sink_row *row)
+{
+    return part->name == row->name && !strcmp(part->method, row->method);
+}
+
+/* A point for each part; one without labels has what is not told apart, too. */
+static void add_rows(struct lines *l, const struct sink_rows *f)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < f->row_count; i++) {
+        const struct sink_row *row = &f->rows[i], *bare = NULL;
+        for (; k < f->part_count && is_of(&f->parts[k], row); k++) {
+            if (!f->parts[k].label_count) {
+                bare = &f->parts[k];
+                continue;
+            }
+            begin_row(l, &f->parts[k]);
+            add_counts(l, &f->parts[k]);
+            line_end(l);
+        }
+        begin_row(l, row);
+        add_rest(l, row);
+        if (bare)
+            add_counts(l, bare);
+        line_end(l);
+    }
 }
 
 static void add_run(struct lines *l, const struct sink_rows *f)
@@ -77,7 +115,9 @@ static void add_run(struct lines *l, const struct sink_rows *f)
     double cpu = 0;
     for (size_t i = 0; i < v->worker_count; i++)
         cpu = v->workers[i].cpu_percent > cpu ? v->workers[i].cpu_percent : cpu;
-    add_row(l, "katydid_total", NULL, &f->total);
+    line_begin(l, "katydid_total");
+    add_counts(l, &f->total);
+    add_rest(l, &f->total);
     line_whole(l, "users", v->users);
     line_whole(l, "target", v->target_users);
     line_whole(l, "workers", v->worker_count);
@@ -170,14 +210,11 @@ static void add_mark(struct lines *l, const char *kind)
     add_event(l, &(struct run_event){l->m->at, kind, file ? file : ""});
 }
 
-static void add_all(struct lines *l, size_t names)
+static void add_all(struct lines *l, const struct influxdb *db)
 {
     struct sink_rows f;
-    sink_rows_init(&f, l->m->s, l->m->since, names);
-    for (size_t i = 0; i < f.row_count; i++) {
-        add_row(l, "katydid_requests", f.rows[i].name, &f.rows[i]);
-        line_end(l);
-    }
+    sink_rows_init_by(&f, l->m->s, l->m->since, db->names, db->labels);
+    add_rows(l, &f);
     add_run(l, &f);
     add_workers(l);
     add_series(l);
@@ -193,9 +230,9 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
         add_mark(&l, "start");
     happened_since(m, add_event, &l);
     if (db->is_k6)
-        influxdb_add_k6(&l, db->names, db->points);
+        influxdb_add_k6(&l, db->names, db->points, db->labels);
     else
-        add_all(&l, db->names);
+        add_all(&l, db);
     if (m->is_end)
         add_mark(&l, "stop");
     lines_end(&l);
@@ -323,6 +360,7 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
                             .is_k6 = sink_is_word(spec, "schema", "k6"),
                             .has_hdr = sink_is(spec, "histogram"),
                             .names = (size_t)sink_number(spec, "names"),
+                            .labels = sink_labels(spec),
                             .points = (size_t)sink_number(spec, "points")};
     set_headers(db);
     *out = courier_output(&kind, db, spec);
@@ -340,6 +378,7 @@ static const struct sink_key KEYS[] = {
      "names of measurements and fields: ours, or those that k6's own dashboards look for"},
     {"histogram", SINK_FLAG, "no", NULL,
      "a field hdr as well: all response times of the row and push, as HdrHistogram's base64"},
+    SINK_LABELS_KEY,
     {"points", SINK_NUMBER, "20", "1 1000",
      "of schema=k6: response times of a row and push, which stand for all of them"},
     SINK_KEYS("1s"),

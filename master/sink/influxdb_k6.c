@@ -20,6 +20,8 @@ static void begin(struct lines *l, const char *metric, const struct sink_row *r)
         line_tag(l->body, "method", r->method);
     if (r)
         line_tag(l->body, "name", r->name);
+    for (size_t i = 0; r && i < r->label_count; i++)
+        line_tag(l->body, r->labels[i].key, r->labels[i].value);
 }
 
 static void add_value(struct lines *l, const char *metric, double value)
@@ -111,13 +113,13 @@ static void add_series(struct lines *l)
         add_series_row(l, &now->rows[i], sink_series_before(old, &at, &now->rows[i]));
 }
 
-void influxdb_add_k6(struct lines *l, size_t names, size_t points)
+void influxdb_add_k6(struct lines *l, size_t names, size_t points, unsigned labels)
 {
     const struct view *v = l->m->s->view;
     struct sink_rows f;
-    sink_rows_init(&f, l->m->s, l->m->since, names);
-    for (size_t i = 0; i < f.row_count; i++)
-        add_row(l, &f.rows[i], points);
+    sink_rows_init_by(&f, l->m->s, l->m->since, names, labels);
+    for (size_t i = 0; i < f.part_count; i++)
+        add_row(l, &f.parts[i], points);
     add_phases(l, &f.extra);
     add_value(l, "data_sent", (double)f.extra.sent_bytes);
     add_value(l, "data_received", (double)f.extra.received_bytes);

@@ -27,5 +27,5 @@ void line_end_at(struct lines *l, double at); /* unix seconds */
 void lines_end(struct lines *l);              /* once */
 
 /* What the run gained, by the names that k6's own output to InfluxDB has: for its dashboards. */
-void influxdb_add_k6(struct lines *l, size_t names, size_t points);
+void influxdb_add_k6(struct lines *l, size_t names, size_t points, unsigned labels);
 double influxdb_seconds(const struct moment *m); /* since the push before */

@@ -89,7 +89,9 @@ static void put_conventions(const struct batch *x, unsigned field, const struct 
     for (size_t i = 0; i < p->label_count; i++) {
         const struct label *l = &x->f->labels[p->first_label + i];
         otlp_put_attribute(x->b, field,
-                           !strcmp(l->key, "method") ? "http.request.method" : "request.name",
+                           !strcmp(l->key, "method") ? "http.request.method"
+                           : !strcmp(l->key, "name") ? "request.name"
+                                                     : l->key,
                            l->value);
     }
     otlp_put_attribute(x->b, field, "server.address", name);
@@ -190,7 +192,9 @@ static double value_before(const struct batch *x, const struct family *family,
         bool is_same = o->label_count == p->label_count;
         for (size_t i = 0; is_same && i < p->label_count; i++)
             is_same = !strcmp(x->f->labels[p->first_label + i].value,
-                              x->old->labels[o->first_label + i].value);
+                              x->old->labels[o->first_label + i].value) &&
+                      !strcmp(x->f->labels[p->first_label + i].key,
+                              x->old->labels[o->first_label + i].key);
         if (is_same)
             return o->value;
     }
@@ -284,18 +288,16 @@ static void put_histograms(const struct batch *x, const struct family *family,
                            const struct sink_rows *gained, enum about about)
 {
     const size_t histogram = pb_open(x->b, x->o->is_explicit ? HISTOGRAM : EXPONENTIAL);
+    size_t at = 0;
     for (size_t k = 0; k < family->count; k++) {
         const struct point *p = &x->f->points[family->first + k];
         if (!is_about(p, about))
             continue;
         if (x->o->temporality == CUMULATIVE)
             put_histogram(x, p, p->row, about);
-        for (size_t i = 0; gained && i < gained->row_count; i++)
-            if (!strcmp(gained->rows[i].name, p->row->name) &&
-                !strcmp(gained->rows[i].method, p->row->method)) {
-                put_histogram(x, p, &gained->rows[i], about);
-                break;
-            }
+        const struct sink_row *more = gained ? sink_rows_find(gained, p->row, &at) : NULL;
+        if (more)
+            put_histogram(x, p, more, about);
     }
     pb_uint(x->b, 2, (uint64_t)x->o->temporality);
     pb_close(x->b, histogram);
@@ -383,7 +385,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     if (is_delta && m->since)
         families_init(&old, m->since, o->spec);
     if (is_delta)
-        sink_rows_init(&gained, m->s, m->since, (size_t)sink_number(o->spec, "names"));
+        sink_rows_init_by(&gained, m->s, m->since, (size_t)sink_number(o->spec, "names"),
+                          sink_labels(o->spec));
     const double start = is_delta && m->since ? m->since->view->now : f.started_at;
     const struct batch x = {.o = o,
                             .f = &f,
@@ -455,6 +458,7 @@ static const struct sink_key KEYS[] = {
      "explicit_bucket_histogram: with the bounds of `buckets`; or as "
      "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION has it"},
     SINK_CLASSIC_KEY,
+    SINK_LABELS_KEY,
     {"compat", SINK_CHOICE, "none", "none locust",
      "locust: response times and users also by the names of Locust's --otel"},
     OTLP_KEYS,

@@ -203,6 +203,7 @@ static const struct sink_key KEYS[] = {
     SINK_CLASSIC_KEY,
     {"names", SINK_NUMBER, SINK_NAMES_MOST, "1 100000",
      "rows with a name of their own; the others are sent as one, (other)"},
+    SINK_LABELS_KEY,
 };
 
 const struct sink_kind sink_prometheus = {

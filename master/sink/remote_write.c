@@ -434,6 +434,7 @@ static const struct sink_key KEYS[] = {
      "names of the series: ours, or those that k6's own dashboards look for"},
     {"prefix", SINK_TEXT, NULL, NULL, "what names begin with, in place of katydid_"},
     SINK_CLASSIC_KEY,
+    SINK_LABELS_KEY,
     {"token", SINK_SECRET, NULL, "KATYDID_OUT_TOKEN", "for Authorization: Bearer"},
     {"aws-region", SINK_TEXT, NULL, NULL,
      "of Amazon Managed Service for Prometheus: signed by the keys in AWS_ACCESS_KEY_ID, "

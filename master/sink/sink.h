@@ -17,6 +17,7 @@ enum sink_value {
     SINK_SPAN,   /* seconds: 200ms, 5s, 1m; allowed likewise, in seconds */
     SINK_FLAG,   /* yes or no; without a value: yes */
     SINK_CHOICE, /* allowed: the words, by spaces */
+    SINK_WORDS,  /* some of these, by spaces or slashes */
     SINK_BOUNDS  /* numbers above 0 that rise, by spaces or slashes; at most SINK_BOUNDS_MOST */
 };
 
@@ -73,6 +74,16 @@ struct sink_kind {
             "rows with a name of their own; the others are sent as one, (other)"                   \
     }
 
+/* What tells requests apart besides method and name. Bits, in the order of these names. */
+#define SINK_LABEL_NAMES "scenario", "user_class", "group"
+enum { SINK_SCENARIO = 1, SINK_CLASS = 2, SINK_GROUP = 4, SINK_LABELS_ALL = 7, SINK_LABELS_AUTO = 8 };
+#define SINK_LABELS_KEY                                                                            \
+    {                                                                                              \
+        "labels", SINK_WORDS, "auto", "scenario user_class group auto none",                       \
+            "what tells requests apart besides method and name, by slashes; auto: scenario and "   \
+            "user_class where the test has several, and group"                                     \
+    }
+
 /* The list of the semantic conventions of HTTP; without +Inf. */
 #define SINK_CLASSIC_KEY                                                                           \
     {                                                                                              \
@@ -96,6 +107,8 @@ double sink_number(const struct sink_spec *spec, const char *key);   /* spans: s
 size_t sink_bounds(const struct sink_spec *spec, const char *key,
                    double bounds[static SINK_BOUNDS_MOST]);
 bool sink_is(const struct sink_spec *spec, const char *key); /* a flag; or a choice's word */
+/* Which labels are asked for; auto: all, and SINK_LABELS_AUTO. A kind without the key: none. */
+unsigned sink_labels(const struct sink_spec *spec);
 bool sink_is_word(const struct sink_spec *spec, const char *key, const char *word);
 
 /* Adds the tags that all series have: testid, which is the run's own id where no other was given,

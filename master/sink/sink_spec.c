@@ -152,6 +152,26 @@ static bool is_word_of(const char *list, const char *word)
     return false;
 }
 
+/* Bits by the place in the list; 0: one is none of them. */
+static unsigned read_words(const char *list, const char *text)
+{
+    unsigned bits = 0;
+    for (text += strspn(text, " /"); *text; text += strspn(text, " /")) {
+        const size_t len = strcspn(text, " /");
+        unsigned bit = 1;
+        const char *p = list;
+        for (; *p && (strcspn(p, " ") != len || strncmp(p, text, len) != 0); bit <<= 1) {
+            p += strcspn(p, " ");
+            p += strspn(p, " ");
+        }
+        if (!*p)
+            return 0;
+        bits |= bit;
+        text += len;
+    }
+    return bits;
+}
+
 static char *check_number(const struct sink_spec *spec, const struct sink_key *key,
                           const char *text)
 {
@@ -182,6 +202,11 @@ static char *check_value(const struct sink_spec *spec, const struct sink_key *ke
         return is_word_of(key->allowed, text)
                    ? NULL
                    : sink_words(spec, "%s=%s: give one of %s", key->name, text, key->allowed);
+    case SINK_WORDS:
+        return read_words(key->allowed, text)
+                   ? NULL
+                   : sink_words(spec, "%s=%s: give some of %s, by slashes", key->name, text,
+                                key->allowed);
     case SINK_SECRET:
         return text[0] == '@' ? NULL
                               : sink_words(spec,
@@ -370,7 +395,7 @@ struct sink_spec *sink_spec_text(const char *text, char **why)
 
 static char *plain(const json_t *value);
 
-/* Of numbers, by spaces. */
+/* Of numbers or words, by spaces. */
 static char *plain_list(const json_t *list)
 {
     struct sbuf text = {0};
@@ -378,7 +403,7 @@ static char *plain_list(const json_t *list)
     const json_t *one;
     json_array_foreach(list, i, one)
     {
-        char *word = json_is_number(one) ? plain(one) : NULL;
+        char *word = json_is_number(one) || json_is_string(one) ? plain(one) : NULL;
         if (!word) {
             sbuf_fini(&text);
             return NULL;
@@ -389,7 +414,7 @@ static char *plain_list(const json_t *list)
     return text.data ? sbuf_take(&text) : NULL;
 }
 
-/* A text, number, list of numbers or boolean of JSON as it would be written. NULL: it is something
+/* A text, number, list of these or boolean of JSON as it would be written. NULL: it is something
  * else. */
 static char *plain(const json_t *value)
 {
@@ -470,6 +495,14 @@ bool sink_is(const struct sink_spec *spec, const char *key)
     return text && is_word_of("yes true 1 on", text);
 }
 
+unsigned sink_labels(const struct sink_spec *spec)
+{
+    const char *text = sink_get(spec, "labels");
+    const unsigned bits =
+        text ? read_words(spec->kind->keys[find_key(spec->kind, "labels")].allowed, text) : 0;
+    return bits & SINK_LABELS_AUTO ? SINK_LABELS_ALL | SINK_LABELS_AUTO : bits & SINK_LABELS_ALL;
+}
+
 bool sink_is_word(const struct sink_spec *spec, const char *key, const char *word)
 {
     const char *text = sink_get(spec, key);
@@ -483,10 +516,11 @@ static void help_key(struct sbuf *out, const struct sink_key *key)
     static const char *const shapes[] = {
         [SINK_TEXT] = "TEXT",    [SINK_SECRET] = "@FILE", [SINK_NUMBER] = "N",
         [SINK_SPAN] = "TIME",    [SINK_FLAG] = "yes|no",  [SINK_CHOICE] = NULL,
-        [SINK_BOUNDS] = "N/N..."};
+         [SINK_WORDS] = NULL,   [SINK_BOUNDS] = "N/N..."};
     struct sbuf left = {0};
     sbuf_addf(&left, "%s=", key->name);
-    for (const char *p = key->value == SINK_CHOICE ? key->allowed : shapes[key->value]; *p; p++)
+    const char *shape = shapes[key->value] ? shapes[key->value] : key->allowed;
+    for (const char *p = shape; *p; p++)
         sbuf_addc(&left, *p == ' ' ? '|' : *p);
     sbuf_addf(out, "      %-28s %s", left.data, key->help);
     if (key->value == SINK_SECRET)

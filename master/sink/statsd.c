@@ -25,6 +25,7 @@ struct statsd {
     const struct sink_spec *spec;
     struct socket_to *to;
     size_t names;
+    unsigned labels; /* of StatsD none */
     bool is_dog;
     struct sbuf common;                 /* tags of all */
     char *test;                         /* that they are of */
@@ -79,19 +80,21 @@ static void add_container(const struct statsd *s, struct named *n)
         sbuf_addf(&n->tags, "%sc:%s", n->tags.len ? "|" : "", s->container);
 }
 
-static struct named name_of(const struct statsd *s, const char *method, const char *name)
+static struct named name_of(const struct statsd *s, const struct sink_row *r)
 {
     struct named n = {0};
     sbuf_addf(&n.prefix, "%s.", sink_get(s->spec, "prefix"));
     if (s->is_dog) {
         sbuf_add(&n.tags, s->common.data, s->common.len);
-        add_tag(&n.tags, "method", method);
-        add_tag(&n.tags, "name", name);
+        add_tag(&n.tags, "method", r->method);
+        add_tag(&n.tags, "name", r->name);
+        for (size_t i = 0; i < r->label_count; i++)
+            add_tag(&n.tags, r->labels[i].key, r->labels[i].value);
         add_container(s, &n);
-    } else if (*name) {
-        add_name(&n.prefix, method);
+    } else if (*r->name) {
+        add_name(&n.prefix, r->method);
         sbuf_addc(&n.prefix, '_');
-        add_name(&n.prefix, name);
+        add_name(&n.prefix, r->name);
         sbuf_addc(&n.prefix, '.');
     }
     return n;
@@ -195,13 +198,20 @@ static void put_times(struct datagrams *d, const struct named *n, const struct h
 
 /* ---- a push ------------------------------------------------------------------------------ */
 
+/* What a row has and its parts have not. */
 static void put_row(struct datagrams *d, const struct sink_row *r)
 {
-    struct named n = name_of(d->of, r->method, r->name);
-    put_count(d, &n, "requests", (double)r->requests);
-    put_count(d, &n, "failures", (double)r->failures);
+    struct named n = name_of(d->of, r);
     put_count(d, &n, "cut", (double)r->cut);
     put_count(d, &n, "bytes", (double)r->bytes);
+    named_fini(&n);
+}
+
+static void put_part(struct datagrams *d, const struct sink_row *r)
+{
+    struct named n = name_of(d->of, r);
+    put_count(d, &n, "requests", (double)r->requests);
+    put_count(d, &n, "failures", (double)r->failures);
     if (sink_row_hist(r)->count)
         put_times(d, &n, sink_row_hist(r));
     named_fini(&n);
@@ -282,12 +292,14 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     struct statsd *s = self;
     struct datagrams d = {.out = out, .of = s, .most = socket_datagram_most(s->to)};
     struct sink_rows f;
-    sink_rows_init(&f, m->s, m->since, s->names);
+    sink_rows_init_by(&f, m->s, m->since, s->names, s->labels);
     set_common(s, m);
     for (size_t i = 0; i < f.row_count; i++)
         put_row(&d, &f.rows[i]);
+    for (size_t i = 0; i < f.part_count; i++)
+        put_part(&d, &f.parts[i]);
     sink_series_each(m, put_series, &d);
-    struct named all = name_of(s, "", "");
+    struct named all = name_of(s, &(struct sink_row){.method = "", .name = ""});
     put_gauge(&d, &all, "users", m->s->view->users);
     put_gauge(&d, &all, "users_target", m->s->view->target_users);
     named_fini(&all);
@@ -365,7 +377,11 @@ static int make_as(struct sink_spec *spec, bool is_dog, struct output *out, char
     }
     struct statsd *s = mem_zalloc(sizeof *s);
     *s = (struct statsd){
-        .spec = spec, .to = to, .names = (size_t)sink_number(spec, "names"), .is_dog = is_dog};
+        .spec = spec,
+        .to = to,
+        .names = (size_t)sink_number(spec, "names"),
+        .labels = sink_labels(spec),
+        .is_dog = is_dog};
     if (is_dog && !take_container(s, sink_get(spec, "container"))) {
         *why = sink_words(spec, "container=%s is no id: letters, digits, '-', '_' and '.', or auto",
                           sink_get(spec, "container"));
@@ -405,6 +421,7 @@ static const struct sink_key DOG_KEYS[] = {
     {"prefix", SINK_TEXT, "katydid", NULL, "what all names begin with"},
     {"container", SINK_TEXT, NULL, NULL,
      "id of the container we run in, or auto: its tags are added"},
+    SINK_LABELS_KEY,
     SINK_KEYS("1s"),
 };
 

@@ -555,3 +555,87 @@ def test_checks_and_metrics_go_to_statsd_and_datadog(tmp_path):
             ("metric.found", "result:pass"): n, ("metric.cart_size.count", ""): n}.items() <= of_dog.items()
     assert {("checks", "check:is 200,shop:a|b,result:pass"): n, ("checks", "check:is a teapot,shop:a|b,result:fail"): n, ("metric.sold", "shop:north"): 2.5 * n, ("metric.stock", ""): -3,
             ("metric.found", "result:pass"): n, ("metric.cart.size.count", ""): n, ("metric.cart.size.mean", ""): 4}.items() <= of_store.items()
+
+
+LABELLED = """
+from katydid import group
+from locust import HttpUser, constant, task
+class Buyer(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def buy(self):
+        self.client.get("/")
+        with group("checkout"):
+            self.client.post("/post", data="x", name="basket")
+            with group("pay"):
+                self.client.get("/status/404", name="pay")
+class Looker(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def look(self):
+        self.client.get("/")
+"""
+SCENARIOS = ("--scenario", "shop:constant-vus:users=2,duration=2s,class=Buyer", "--scenario", "browse:constant-vus:users=1,duration=2s,class=Looker")
+LABELS = {("/", "shop", "Buyer", ""), ("basket", "shop", "Buyer", "checkout"), ("pay", "shop", "Buyer", "checkout / pay"), ("/", "browse", "Looker", "")}
+
+
+def labelled(tags, name="name"):
+    return tags[name], tags.get("scenario", ""), tags.get("user_class", ""), tags.get("group", "")
+
+
+def test_requests_have_their_scenario_class_and_group(tmp_path):
+    with (target() as shop, locustfile(LABELLED) as file, receivers.http_receiver() as influx, receivers.http_receiver() as bare, receivers.http_receiver() as otlp, receivers.http_receiver() as remote,
+          receivers.http_receiver() as native, receivers.http_receiver() as dog, receivers.udp_receiver() as (agent, agent_end)):
+        remote.answer = native.answer = (204, {"X-Prometheus-Remote-Write-Samples-Written": "1"})
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", *SCENARIOS, "--exit-code-on-error", 0, "--processes", 2, "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url}", "--out", f"influxdb={bare.url},labels=none",
+                          "--out", f"otlp={otlp.url},temporality=delta,interval=1s", "--out", f"remote-write={remote.url}/w,version=1", "--out", f"remote-write={native.url}/w,trend=native,labels=group",
+                          "--out", f"datadog={dog.url},interval=1s,timeout=10s", "--out", f"dogstatsd=127.0.0.1:{agent}", env={"DD_API_KEY": "0123456789"}, cwd=tmp_path)
+        lines = agent_end()
+    assert run.code == 0, run.describe()
+    summary = json.loads((tmp_path / "s.json").read_text())
+    rows = {row["name"]: row["requests"] for row in summary["rows"]}
+    assert summary["metrics"] == [one for one in summary["metrics"] if "katydid_request" not in one["metric"]]
+
+    def check(parts, keys=LABELS):
+        """The parts that there are, of which those of a row are together what it has."""
+        parts = {key: n for key, n in total(parts).items() if n}
+        assert parts.keys() == keys
+        assert total((key[0], n) for key, n in parts.items()) == rows
+
+    points = [(tags, values) for _, _, body in influx.pushes for measurement, tags, values, _ in receivers.influx(body) if measurement == "katydid_requests"]
+    check((labelled(tags), values.get("count", 0)) for tags, values in points)
+    assert all(("p95" in values) == bool(values.get("count")) for _, values in points)
+    totals = [values for _, _, body in influx.pushes for measurement, _, values, _ in receivers.influx(body) if measurement == "katydid_total"]
+    assert sum(values.get("bytes", 0) for _, values in points) == sum(values["bytes"] for values in totals) > 0
+    assert total((labelled(tags), values.get("fails", 0)) for tags, values in points)["pay", "shop", "Buyer", "checkout / pay"] == rows["pay"]
+    check(((labelled(tags), values["count"]) for _, _, body in bare.pushes for measurement, tags, values, _ in receivers.influx(body) if measurement == "katydid_requests"), {(name, "", "", "") for name in rows})
+    for name in ("katydid_requests_total", "katydid_request_duration_seconds_count", "katydid_request_duration_seconds_bucket"):
+        last = {labelled(labels): samples[0][1] for _, _, body in remote.pushes for labels, samples, _ in receivers.remote_write_1(body) if labels["__name__"] == name and labels.get("le", "+Inf") == "+Inf" and not math.isnan(samples[0][1])}
+        check(last.items())
+    histograms = {labelled(labels): receivers.native_count(whole[0][1], 6, 11, 12) for _, _, body in native.pushes for labels, _, whole in receivers.remote_write_2(body) if whole}
+    check(histograms.items(), {(name, "", "", group) for name, _, _, group in LABELS})
+    sums, times = [], []
+    for _, _, body in otlp.pushes:
+        for name, _, attributes, point in receivers.otlp(body):
+            if name == "katydid.requests":
+                sums.append((labelled(attributes), receivers.double(point[4][0])))
+            if name == "http.client.request.duration":
+                times.append((labelled(attributes, "request.name"), point[4][0]))
+    check(sums)
+    check(times)
+    series = [(dict(tag.split(":", 1) for tag in one["tags"]), one) for path, _, body in dog.pushes for one in json.loads(body)["series"]]
+    check((labelled(tags), one["points"][0]["value"]) for tags, one in series if one["metric"] == "katydid.requests")
+    check((labelled(tags), len(one["points"][0][1])) for tags, one in series if one["metric"] == "katydid.response_time")
+    sent = [(line.split(":")[0], line.split("|")[0].split(":")[1:], dict(tag.split(":", 1) for tag in line.split("|#")[1].split("|")[0].split(","))) for line in lines]
+    check((labelled(tags), int(values[0])) for name, values, tags in sent if name == "katydid.requests")
+    check((labelled(tags), len(values)) for name, values, tags in sent if name == "katydid.response_time")
+
+
+def test_labels_are_asked_for_where_they_tell_something_apart(tmp_path):
+    """One class, no scenarios, no group: requests have no more than method and name, and no series is kept for them."""
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as influx:
+        run = run_until_all(influx, "-f", file, "-H", shop.url, "--out", f"influxdb={influx.url}", cwd=tmp_path)
+        assert run.code == 0, run.describe()
+        assert {labelled(tags)[1:] for tags, _ in rows_of(influx).values()} == {("", "", "")}
+        wrong = run_katydid("-f", file, "--headless", "-t", 1, "--out", f"influxdb={influx.url},labels=scenario/klass", cwd=tmp_path)
+    assert wrong.code == 2 and "labels=scenario/klass: give some of scenario user_class group auto none, by slashes" in wrong.stderr

@@ -138,6 +138,8 @@ static PyObject *enter(PyObject *self, PyObject *unused)
     }
     PyObject *path =
         parent ? PyUnicode_FromFormat("%U / %U", parent->path, g->name) : Py_NewRef(g->name);
+    if (path && parent) /* series are found by the identity of their tags */
+        PyUnicode_InternInPlace(&path);
     if (!path || make_current(g) != 0) {
         Py_XDECREF(path);
         return NULL;

@@ -89,7 +89,8 @@ bool py_series_count(struct series *s, double number)
 
 /* ---- by identity ---------------------------------------------------------------------------- */
 
-#define CACHE_SLOTS 256
+#define CACHE_BITS 10
+#define CACHE_SLOTS (1u << CACHE_BITS)
 
 struct series_cache {
     struct cache_slot {          /* beside a request it is cold: what a look needs lies together */
@@ -103,7 +104,7 @@ static size_t slot_of(const struct series_key *k)
     uintptr_t mixed = k->count;
     for (unsigned i = 0; i < k->count; i++)
         mixed = (mixed ^ ((uintptr_t)k->part[i] >> 4)) * UINT64_C(0x9E3779B97F4A7C15);
-    return mixed >> 56;
+    return mixed >> (64 - CACHE_BITS);
 }
 
 struct series_pair series_cache_find(const struct series_cache *c, const struct series_key *k)

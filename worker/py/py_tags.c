@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker/py/py_tags.h"
 
+#include "common/metric/labelled.h"
 #include "common/metric/stats.h"
 #include "worker/proto/client.h"
 #include "worker/py/py_group.h"
@@ -14,23 +15,30 @@
 
 #define WANTED_MOST 8 /* keys */
 
+struct kept_apart {                   /* by some keys, as series of two metrics */
+    PyObject *keys;                   /* tuple of interned str; owned; NULL: none yet */
+    struct metric *duration, *failed; /* a trend in ms and a rate */
+    struct series_cache *cache;       /* of both */
+};
+
 static struct {
-    PyObject *keys; /* tuple of interned str; owned */
-    PyObject *run;  /* dict of --tag; owned */
+    struct kept_apart tags; /* that somebody wants to look at */
+    struct kept_apart labels; /* that outputs want */
+    PyObject *run;          /* dict of --tag; owned */
     PyObject *group, *class,
         *empty; /* the keys of what is no tag; what an absent one is cached as */
     PyObject *status, *expected, *truth[2];                   /* keys; "false" and "true" */
     PyObject *proto, *error_code, *url, *error, *tls_version; /* keys */
-    PyObject *tags, *sample_tags;                             /* names of attributes */
+    PyObject *tags_name, *sample_tags;                        /* of attributes */
     PyObject *numbers[2000];                                  /* as texts, once they were seen */
     PyObject *versions[3];                                    /* HTTP/1.0, 1.1 and 2.0 */
     PyObject *tls_versions[4];                                /* tls1.0 to tls1.3 */
-    struct metric *duration, *failed,
-        *corrected; /* corrected: of arrivals, from when they were due */
-    struct series_cache *cache, *cache_of_corrected; /* cache: of both of the first */
+    struct metric *corrected; /* of arrivals, from when they were due */
+    struct series_cache *cache_of_corrected;
 } the;
 
 bool py_tags_wanted;
+static bool is_looked_at; /* tags are; beside labels */
 static bool has_k6_times; /* duration leaves out what k6 does. Beside what is looked at anyway */
 
 /* ---- what a request has --------------------------------------------------------------------- */
@@ -65,7 +73,7 @@ static PyObject *found_at_user(struct sources *from, PyObject *key)
     if (!from->user)
         return NULL;
     if (!from->is_asked) {
-        from->tags = attribute(from->user, the.tags);
+        from->tags = attribute(from->user, the.tags_name);
         from->sample = attribute(from->user, the.sample_tags);
         from->is_asked = true;
     }
@@ -179,13 +187,13 @@ static PyObject *value_of(struct sources *from, PyObject *key, const struct py_s
 
 /* ---- series --------------------------------------------------------------------------------- */
 
-static struct series *series_by_text(const struct series_key *k, struct metric *m)
+static struct series *series_by_text(const struct series_key *k, PyObject *keys, struct metric *m)
 {
     struct series_tags tags = {.count = 0};
     int rc =
         series_tags_add(&tags, "method", k->part[0]) | series_tags_add(&tags, "name", k->part[1]);
-    for (Py_ssize_t i = 0; rc == 0 && i < PyTuple_GET_SIZE(the.keys); i++) {
-        const char *key = PyUnicode_AsUTF8(PyTuple_GET_ITEM(the.keys, i));
+    for (Py_ssize_t i = 0; rc == 0 && i < PyTuple_GET_SIZE(keys); i++) {
+        const char *key = PyUnicode_AsUTF8(PyTuple_GET_ITEM(keys, i));
         if (k->part[i + 2] != the.empty)
             rc = key ? series_tags_add(&tags, key, k->part[i + 2]) : -1;
     }
@@ -194,15 +202,15 @@ static struct series *series_by_text(const struct series_key *k, struct metric *
     return s;
 }
 
-static struct series_pair series_for(const struct series_key *k)
+static struct series_pair series_for(struct kept_apart *by, const struct series_key *k)
 {
-    struct series_pair pair = series_cache_find(the.cache, k);
+    struct series_pair pair = series_cache_find(by->cache, k);
     if (__builtin_expect(pair.second != NULL, 1))
         return pair;
-    pair.first = series_by_text(k, the.duration);
-    pair.second = pair.first ? series_by_text(k, the.failed) : NULL;
+    pair.first = series_by_text(k, by->keys, by->duration);
+    pair.second = pair.first ? series_by_text(k, by->keys, by->failed) : NULL;
     if (pair.second)
-        series_cache_keep(&the.cache, k, pair);
+        series_cache_keep(&by->cache, k, pair);
     return pair;
 }
 
@@ -212,7 +220,7 @@ static int count_corrected(const struct series_key *k, uint64_t time_us, double 
     if (late_us == STATS_NO_TIME)
         return 0;
     struct series *s = series_cache_find(the.cache_of_corrected, k).first;
-    if (!s && (s = series_by_text(k, the.corrected)))
+    if (!s && (s = series_by_text(k, the.tags.keys, the.corrected)))
         series_cache_keep(&the.cache_of_corrected, k, (struct series_pair){s, NULL});
     if (s)
         py_series_count_at(s, (double)(time_us + late_us) / 1000, now);
@@ -266,7 +274,7 @@ static bool parts_of(PyObject *tags, PyObject *part[2 * AGAIN_TAGS])
 {
     Py_ssize_t at = 0;
     if (!tags || !PyDict_CheckExact(tags) || PyDict_GET_SIZE(tags) > AGAIN_TAGS ||
-        PyDict_GET_SIZE(tags) != PyTuple_GET_SIZE(the.keys))
+        PyDict_GET_SIZE(tags) != PyTuple_GET_SIZE(the.tags.keys))
         return false;
     for (Py_ssize_t i = 0; i < PyDict_GET_SIZE(tags); i++)
         if (!PyDict_Next(tags, &at, &part[2 * i], &part[2 * i + 1]))
@@ -307,8 +315,8 @@ static bool is_to_keep(const struct series_key *key, PyObject *tags,
     for (int i = 0; i < 2 * AGAIN_TAGS; i++)
         if (part[i] && !PyUnicode_CheckExact(part[i]))
             return false;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++)
-        if (found(tags, PyTuple_GET_ITEM(the.keys, i)) != key->part[i + 2])
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.tags.keys); i++)
+        if (found(tags, PyTuple_GET_ITEM(the.tags.keys, i)) != key->part[i + 2])
             return false;
     return true;
 }
@@ -328,44 +336,85 @@ static void keep_call(const struct series_key *key, PyObject *tags, struct serie
 
 /* ---- a request ------------------------------------------------------------------------------ */
 
-static int note(struct sources *from, PyObject *method, PyObject *name,
-                const struct py_stats_request *q)
+struct request { /* one that ended */
+    struct sources *from;
+    PyObject *method, *name;
+    const struct py_stats_request *q;
+};
+
+/* Its key by these, with references to all but the first two parts. Whether it has some of them. */
+static bool key_of(const struct request *r, PyObject *keys, struct series_key *key)
 {
-    struct series_key key = {.count = 0};
-    bool has_some = has_k6_times;
-    int rc = 0;
-    series_key_add(&key, method);
-    series_key_add(&key, name);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
-        PyObject *tag = PyTuple_GET_ITEM(the.keys, i), *value = value_of(from, tag, q);
-        series_key_add(&key, value ? value : Py_NewRef(the.empty));
+    bool has_some = false;
+    series_key_add(key, r->method);
+    series_key_add(key, r->name);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keys); i++) {
+        PyObject *tag = PyTuple_GET_ITEM(keys, i), *value = value_of(r->from, tag, r->q);
+        series_key_add(key, value ? value : Py_NewRef(the.empty));
         has_some |= value || tag == the.status || tag == the.error_code; /* or 0 of them */
     }
-    if (has_some) {
-        const struct series_pair pair = series_for(&key);
-        rc = count(&key, pair, q);
+    return has_some;
+}
+
+static void forget_key(struct series_key *key)
+{
+    while (key->count > 2)
+        Py_DECREF(key->part[--key->count]);
+}
+
+static int note(const struct request *r)
+{
+    struct series_key key = {.count = 0};
+    int rc = 0;
+    if (key_of(r, the.tags.keys, &key) || has_k6_times) {
+        const struct series_pair pair = series_for(&the.tags, &key);
+        rc = count(&key, pair, r->q);
         if (rc == 0)
-            keep_call(&key, from->request, pair);
+            keep_call(&key, r->from->request, pair);
     }
-    while (key.count > 2)
-        Py_DECREF(key.part[--key.count]);
+    forget_key(&key);
+    return rc;
+}
+
+static int note_known(const struct request *r)
+{
+    PyObject *part[2 * AGAIN_TAGS] = {NULL};
+    const struct series_pair *pair = !py_late_wanted && parts_of(r->from->request, part)
+                                         ? same_call(r->method, r->name, part)
+                                         : NULL;
+    if (__builtin_expect(!pair, 0))
+        return note(r);
+    py_series_count_request(pair, time_of(r->q), r->q->failure != NULL, r->q->now);
+    return 0;
+}
+
+static int note_labels(const struct request *r)
+{
+    struct series_key key = {.count = 0};
+    int rc = 0;
+    if (key_of(r, the.labels.keys, &key)) {
+        const struct series_pair pair = series_for(&the.labels, &key);
+        if (pair.second)
+            py_series_count_request(&pair, r->q->time_us, r->q->failure != NULL, r->q->now);
+        else
+            rc = -1;
+    }
+    forget_key(&key);
     return rc;
 }
 
 int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *name,
                  const struct py_stats_request *q)
 {
-    PyObject *part[2 * AGAIN_TAGS] = {NULL};
+    struct sources from = {.request = tags, .user = user == Py_None ? NULL : user};
+    const struct request r = {&from, method, name, q};
+    int rc = 0;
     if (q->is_apart)
         return 0;
-    const struct series_pair *pair =
-        !py_late_wanted && parts_of(tags, part) ? same_call(method, name, part) : NULL;
-    if (__builtin_expect(pair != NULL, 1)) {
-        py_series_count_request(pair, time_of(q), q->failure != NULL, q->now);
-        return 0;
-    }
-    struct sources from = {.request = tags, .user = user == Py_None ? NULL : user};
-    const int rc = note(&from, method, name, q);
+    if (is_looked_at)
+        rc = note_known(&r);
+    if (rc == 0 && the.labels.keys)
+        rc = note_labels(&r);
     Py_XDECREF(from.tags);
     Py_XDECREF(from.sample);
     return rc;
@@ -392,40 +441,68 @@ static PyObject *interned(PyObject *keys)
     return tuple;
 }
 
-/* series_tags(keys, run_tags, has_k6_times) */
+/* Takes the keys; a cache's keys are by the place of what was wanted. */
+static void keep_apart(struct kept_apart *by, PyObject *keys)
+{
+    series_cache_free(by->cache);
+    by->cache = NULL;
+    Py_XSETREF(by->keys, keys);
+}
+
+/* series_tags(keys, run_tags, has_k6_times, labels=()) */
 static PyObject *series_tags(PyObject *module, PyObject *args)
 {
-    PyObject *keys, *run;
+    PyObject *keys, *run, *labels = NULL;
     int is_as_k6;
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!p:series_tags", &keys, &PyDict_Type, &run, &is_as_k6))
+    if (!PyArg_ParseTuple(args, "OO!p|O:series_tags", &keys, &PyDict_Type, &run, &is_as_k6,
+                          &labels))
         return NULL;
-    PyObject *tuple = interned(keys);
-    if (!tuple)
+    PyObject *tuple = interned(keys), *of_labels = tuple && labels ? interned(labels) : NULL;
+    if (!tuple || (labels && !of_labels)) {
+        Py_XDECREF(tuple);
         return NULL;
-    series_cache_free(the.cache); /* its keys are by the place of what was wanted */
+    }
+    if (of_labels && !PyTuple_GET_SIZE(of_labels))
+        Py_CLEAR(of_labels);
+    keep_apart(&the.tags, tuple);
+    keep_apart(&the.labels, of_labels);
     series_cache_free(the.cache_of_corrected);
-    the.cache = the.cache_of_corrected = NULL;
+    the.cache_of_corrected = NULL;
     for (size_t i = 0; i < AGAIN_SLOTS; i++)
         forget_call(&again[i]);
-    Py_XSETREF(the.keys, tuple);
     Py_XSETREF(the.run, Py_NewRef(run));
     has_k6_times = is_as_k6;
-    py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0 || is_as_k6;
+    is_looked_at = PyTuple_GET_SIZE(tuple) > 0 || is_as_k6;
+    py_tags_wanted = is_looked_at || the.labels.keys;
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"series_tags", series_tags, METH_VARARGS,
-     "series_tags(keys, run_tags, has_k6_times): the keys of tags that make series of requests "
-     "from now on, the tags that all requests have, and whether their times are without DNS, "
-     "connecting and TLS; then each request makes one."},
+     "series_tags(keys, run_tags, has_k6_times, labels=()): the keys of tags that make series of "
+     "requests from now on, the tags that all requests have, and whether their times are without "
+     "DNS, connecting and TLS; then each request makes one. labels: keys of tags that outputs tell "
+     "requests apart by."},
     {NULL, NULL, 0, NULL},
 };
 
-int py_tags_init(PyObject *module)
+static struct metric *trend(const char *name)
 {
     enum metric_problem why;
+    return series_metric(py_series_table(), name,
+                         (struct metric_kind_of){METRIC_TREND, "ms", METRIC_SCALE}, &why);
+}
+
+static struct metric *rate(const char *name)
+{
+    enum metric_problem why;
+    return series_metric(py_series_table(), name,
+                         (struct metric_kind_of){METRIC_RATE, "", METRIC_SCALE}, &why);
+}
+
+int py_tags_init(PyObject *module)
+{
     if (!the.group) {
         the.group = PyUnicode_InternFromString("group");
         the.class = PyUnicode_InternFromString("class");
@@ -444,16 +521,13 @@ int py_tags_init(PyObject *module)
         the.expected = PyUnicode_InternFromString("expected_response");
         the.truth[0] = PyUnicode_InternFromString("false");
         the.truth[1] = PyUnicode_InternFromString("true");
-        the.tags = PyUnicode_InternFromString("tags");
+        the.tags_name = PyUnicode_InternFromString("tags");
         the.sample_tags = PyUnicode_InternFromString("sample_tags");
-        the.duration =
-            series_metric(py_series_table(), "http_req_duration",
-                          (struct metric_kind_of){METRIC_TREND, "ms", METRIC_SCALE}, &why);
-        the.corrected =
-            series_metric(py_series_table(), "http_req_corrected",
-                          (struct metric_kind_of){METRIC_TREND, "ms", METRIC_SCALE}, &why);
-        the.failed = series_metric(py_series_table(), "http_req_failed",
-                                   (struct metric_kind_of){METRIC_RATE, "", METRIC_SCALE}, &why);
+        the.tags.duration = trend("http_req_duration");
+        the.tags.failed = rate("http_req_failed");
+        the.corrected = trend("http_req_corrected");
+        the.labels.duration = trend(LABELLED_DURATION);
+        the.labels.failed = rate(LABELLED_FAILED);
     }
     return PyErr_Occurred() ? -1 : PyModule_AddFunctions(module, functions);
 }

@@ -5,7 +5,8 @@
  * A request's tags come from the run (--tag), its user's class (sample_tags), the user (tags), the
  * group it is in and the call (tags=), a later one of a key before an earlier one. Only keys that
  * somebody wants to look at (--series-tags, a threshold) make series: http_req_duration and
- * http_req_failed with method, name and those tags. While none is wanted, nothing of this costs
+ * http_req_failed with method, name and those tags. Outputs may want requests by labels, too
+ * (labelled.h), which are values of tags as well. While none is wanted, nothing of this costs
  * anything.
  */
 #include <Python.h>

@@ -11,7 +11,7 @@ from .user.task import watch_iterations
 
 def take_order(job):
     """Before the first user of a test, and again with each order."""
-    take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")))
+    take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")), job.get("labels") or [])
     take_goodputs(job.get("goodputs") or [])
     take_http2(job.get("http2"))
     _katydid.discard_bodies(bool(job.get("discard_bodies")))

@@ -7,6 +7,7 @@ users: who of them belongs to which scenario, and that there are enough of them.
 
 import functools
 import logging
+import sys
 import time
 
 import _katydid
@@ -108,7 +109,8 @@ class Scenarios:
             user._limit = self._rations.get(user._arrivals)
             if user._arrivals.task is not None and not user._arrivals.is_open:
                 user.tasks = [named_task(type(user), user._arrivals.task)]
-            user.sample_tags = {"scenario": user._arrivals.name, **user._arrivals.tags, **_tags_of(user)}
+            name = sys.intern(user._arrivals.name)  # series are found by the identity of their tags
+            user.sample_tags = {"scenario": name, **user._arrivals.tags, **_tags_of(user)}
 
     def change(self, texts):
         """They may have been changed since they began."""

@@ -106,6 +106,200 @@ static void names_beyond_the_limit_are_one_row_and_nothing_is_lost(void **state)
     stats_fini(&s);
 }
 
+/* ---- by labels --------------------------------------------------------------------------- */
+
+struct told { /* what workers told of, as a master keeps it */
+    struct stats rows, parts;
+    struct series_table series;
+    struct snapshot_maker *maker;
+};
+
+static void told_init(struct told *t)
+{
+    stats_init(&t->rows, START, STATS_LIMITS_DEFAULT);
+    stats_init(&t->parts, START, STATS_LIMITS_DEFAULT);
+    series_init(&t->series, SERIES_LIMITS_DEFAULT);
+    t->maker = snapshot_maker_new();
+}
+
+static void told_fini(struct told *t)
+{
+    stats_fini(&t->rows);
+    stats_fini(&t->parts);
+    series_fini(&t->series);
+    snapshot_maker_free(t->maker);
+}
+
+static void tell(struct told *t, const char *metric, enum metric_kind kind,
+                 const struct tags *tags, struct value *v)
+{
+    enum metric_problem why;
+    struct sbuf bytes = {0};
+    struct value_read read;
+    value_put(&bytes, v, kind);
+    const unsigned char *p = (const unsigned char *)bytes.data;
+    assert_true(value_read(&p, p + bytes.len, kind, &read));
+    struct metric *m = series_metric(&t->series, metric,
+                                     (struct metric_kind_of){kind, "ms", METRIC_SCALE}, &why);
+    assert_true(labelled_take(&t->parts, &t->rows, series_of(&t->series, m, tags), &read));
+    sbuf_fini(&bytes);
+    value_fini(v);
+}
+
+/* So many requests of a row, with labels that may be NULL, of whom some failed. */
+static void tell_of(struct told *t, const char *name, const char *scenario, const char *group,
+                    uint64_t us, unsigned n, unsigned failed)
+{
+    const struct tag list[] = {{"method", "GET"},
+                               {"name", name},
+                               {"scenario", scenario ? scenario : ""},
+                               {"group", group ? group : ""}};
+    const struct tags *tags = tags_of(&t->series.tags, list, 4);
+    struct value times, rate;
+    value_init(&times);
+    value_init(&rate);
+    add(&t->rows, name, us, n);
+    for (unsigned i = 0; i < n; i++) {
+        value_add_us(&times, us);
+        value_add_true(&rate, i < failed);
+        if (i < failed)
+            stats_add_failure(&t->rows, row(&t->rows, "GET", name), START + 1, "500", 3);
+    }
+    if (!scenario && !group)
+        return value_fini(&times), value_fini(&rate);
+    tell(t, "katydid_request_duration", METRIC_TREND, tags, &times);
+    tell(t, "katydid_request_failed", METRIC_RATE, tags, &rate);
+}
+
+static struct snapshot *told_snapshot(const struct told *t, double now)
+{
+    struct snapshot *s = snapshot_of(&t->rows, now, 1);
+    snapshot_add_parts(s, t->maker, &t->parts);
+    return s;
+}
+
+/* "scenario=a,group=b" */
+static const struct sink_row *part(const struct sink_rows *f, const char *name, const char *labels)
+{
+    for (size_t i = 0; i < f->part_count; i++) {
+        struct sbuf text = {0};
+        const struct sink_row *r = &f->parts[i];
+        for (size_t k = 0; k < r->label_count; k++)
+            sbuf_addf(&text, "%s%s=%s", k ? "," : "", r->labels[k].key, r->labels[k].value);
+        const bool is_it =
+            !strcmp(r->name, name) && !strcmp(text.data ? text.data : "", labels);
+        sbuf_fini(&text);
+        if (is_it)
+            return r;
+    }
+    return NULL;
+}
+
+static void is_part(const struct sink_rows *f, const char *name, const char *labels, unsigned n,
+                    unsigned failed)
+{
+    const struct sink_row *r = part(f, name, labels);
+    assert_non_null(r);
+    assert_int_equal(r->requests, n);
+    assert_int_equal(r->failures, failed);
+    assert_int_equal(sink_row_hist(r)->count, n);
+}
+
+/* Whatever is told apart: together it is what the rows have. */
+static void parts_are_the_rows(const struct sink_rows *f)
+{
+    struct sink_row of[2] = {{.requests = 0}};
+    for (size_t i = 0; i < f->row_count + f->part_count; i++) {
+        const bool is_part = i >= f->row_count;
+        const struct sink_row *r = is_part ? &f->parts[i - f->row_count] : &f->rows[i];
+        of[is_part].requests += r->requests;
+        of[is_part].failures += r->failures;
+        of[is_part].sum_us += r->sum_us;
+        hist_merge(&of[is_part].own, sink_row_hist(r));
+    }
+    assert_int_equal(of[0].requests, of[1].requests);
+    assert_int_equal(of[0].failures, of[1].failures);
+    assert_int_equal(of[0].sum_us, of[1].sum_us);
+    hist_subtract(&of[0].own, &of[1].own);
+    assert_int_equal(of[0].own.count, 0);
+    hist_fini(&of[0].own);
+    hist_fini(&of[1].own);
+}
+
+static void parts_of_rows_by_their_labels(void **state)
+{
+    (void)state;
+    struct told t;
+    struct sink_rows f;
+    told_init(&t);
+    tell_of(&t, "/a", "buy", NULL, 1000, 5, 1);
+    tell_of(&t, "/a", "look", "menu", 2000, 7, 0);
+    tell_of(&t, "/a", "look", NULL, 40000, 3, 0);
+    tell_of(&t, "/a", NULL, NULL, 90000, 2, 2);
+    tell_of(&t, "/b", NULL, NULL, 1000, 4, 0);
+    tell_of(&t, "/c", "buy", NULL, 1000, 6, 0);
+    struct snapshot *first = told_snapshot(&t, START + 1);
+    sink_rows_init_by(&f, first, NULL, 10, SINK_LABELS_ALL);
+    assert_int_equal(f.part_count, 6);
+    is_part(&f, "/a", "scenario=buy", 5, 1);
+    is_part(&f, "/a", "scenario=look,group=menu", 7, 0);
+    is_part(&f, "/a", "scenario=look", 3, 0);
+    is_part(&f, "/a", "", 2, 2);
+    is_part(&f, "/b", "", 4, 0);
+    is_part(&f, "/c", "scenario=buy", 6, 0);
+    assert_true(part(&f, "/a", "")->min_us > 89000); /* not the 1 ms of others */
+    assert_int_equal(part(&f, "/a", "scenario=buy")->max_us, 1000);
+    parts_are_the_rows(&f);
+    sink_rows_fini(&f);
+    sink_rows_init_by(&f, first, NULL, 10, SINK_SCENARIO); /* the group is added up */
+    is_part(&f, "/a", "scenario=look", 10, 0);
+    parts_are_the_rows(&f);
+    sink_rows_fini(&f);
+    sink_rows_init_by(&f, first, NULL, 1, SINK_SCENARIO); /* /b and /c are one */
+    is_part(&f, "(other)", "scenario=buy", 6, 0);
+    is_part(&f, "(other)", "", 4, 0);
+    parts_are_the_rows(&f);
+    sink_rows_fini(&f);
+    sink_rows_init_by(&f, first, NULL, 10, SINK_CLASS); /* of that there is none */
+    assert_int_equal(f.part_count, 3);
+    parts_are_the_rows(&f);
+    sink_rows_fini(&f);
+    tell_of(&t, "/a", "look", "menu", 3000, 2, 1);
+    tell_of(&t, "/a", NULL, NULL, 3000, 1, 0);
+    struct snapshot *second = told_snapshot(&t, START + 2);
+    sink_rows_init_by(&f, second, first, 10, SINK_LABELS_ALL);
+    assert_int_equal(f.part_count, 2);
+    is_part(&f, "/a", "scenario=look,group=menu", 2, 1);
+    is_part(&f, "/a", "", 1, 0);
+    parts_are_the_rows(&f);
+    sink_rows_fini(&f);
+    snapshot_unref(first);
+    snapshot_unref(second);
+    told_fini(&t);
+}
+
+static void labels_that_are_too_many_are_left_out_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    struct told t;
+    struct sink_rows f;
+    told_init(&t);
+    for (int i = 0; i < 50; i++) {
+        char scenario[16];
+        snprintf(scenario, sizeof scenario, "s%d", i);
+        tell_of(&t, "/a", scenario, NULL, 1000, 2, 1);
+    }
+    struct snapshot *s = told_snapshot(&t, START + 1);
+    sink_rows_init_by(&f, s, NULL, 2, SINK_LABELS_ALL);
+    assert_int_equal(f.part_count, 2 * PARTS_PER_NAME + 1);
+    is_part(&f, "/a", "scenario=s19", 2, 1);
+    is_part(&f, "/a", "", 60, 30);
+    parts_are_the_rows(&f);
+    sink_rows_fini(&f);
+    snapshot_unref(s);
+    told_fini(&t);
+}
+
 /* ---- histograms -------------------------------------------------------------------------- */
 
 static void exponential_buckets_hold_every_value(void **state)
@@ -331,6 +525,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_difference_is_what_came_since),
         cmocka_unit_test(names_beyond_the_limit_are_one_row_and_nothing_is_lost),
+        cmocka_unit_test(parts_of_rows_by_their_labels),
+        cmocka_unit_test(labels_that_are_too_many_are_left_out_and_nothing_is_lost),
         cmocka_unit_test(exponential_buckets_hold_every_value),
         cmocka_unit_test(native_histograms_hold_every_value),
         cmocka_unit_test(a_sample_stands_for_as_many_as_there_were),
