@@ -6,6 +6,7 @@
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
+#include "master/verdict/by_metric.h"
 #include "master/verdict/grammar.h"
 #include "master/verdict/measure.h"
 #include <stdio.h>
@@ -230,6 +231,8 @@ void gates_settle(struct master *m)
     verdict_set(m->judging.verdict, &all);
     want_tags(m, &all);
     want_goodputs(m, &all);
+    free(m->gates.by_metric);
+    m->gates.by_metric = thresholds_by_metric(&all);
     m->nodes.counts_iterations = has_iterations(&all);
     warn(m, &all);
     threshold_list_fini(&all);
@@ -369,6 +372,7 @@ void gates_fini(struct master *m)
     threshold_list_fini(&m->gates.of_script);
     threshold_list_fini(&m->gates.asked);
     free(m->gates.script_json);
+    free(m->gates.by_metric);
     json_decref(m->gates.metrics);
     forget_tags(m);
     forget(&m->gates.goodputs);

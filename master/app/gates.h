@@ -10,6 +10,7 @@ struct sbuf;
 struct gates { /* gates.c: thresholds by where they came from */
     struct threshold_list given, of_script, asked;
     char *script_json, **series_tags; /* what of_script was made of; what keeps requests apart */
+    char *by_metric;                  /* all of them (by_metric.h); or NULL */
     char **goodputs;                  /* what workers count as good answers; ends with NULL */
     size_t warned;
     json_t *metrics; /* {name: kind} of those that the script creates; or NULL */

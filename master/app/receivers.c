@@ -340,7 +340,10 @@ void receivers_begin(struct master *m)
         return;
     tell_link(m);
     ask_labels(m);
+    free(r->journal_metrics);
+    r->journal_metrics = m->gates.by_metric ? mem_strdup(m->gates.by_metric) : NULL;
     for (size_t i = 0; i < r->journal_count; i++) {
+        r->journals[i].metrics = r->journal_metrics;
         r->journals[i].is_more = m->machine.run.number > 1;
         journal_begins(r->journal_outputs[i]);
     }
@@ -362,6 +365,7 @@ void receivers_fini(struct master *m)
     for (size_t i = 0; i < m->receivers.count; i++)
         sink_spec_free(m->receivers.specs[i]);
     free(m->receivers.specs);
+    free(m->receivers.journal_metrics);
     sink_spec_free(m->receivers.scrape);
     m->receivers = (struct receivers){0};
 }

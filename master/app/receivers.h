@@ -30,6 +30,7 @@ struct receivers { /* what was asked for, until it becomes outputs */
     struct journal_order journals[RECEIVERS_JOURNALS]; /* what workers write, and */
     void *journal_outputs[RECEIVERS_JOURNALS];         /* the outputs that they are; borrowed */
     size_t journal_count;
+    char *journal_metrics; /* what they tell of metrics, in this run; owned */
 };
 
 bool receivers_are_asked(const struct options *o); /* --out help */

@@ -13,6 +13,7 @@ struct journal_order {
     bool is_alone;                    /* one worker: it writes to that path, and is not named */
     bool waits;                       /* when its buffer is full */
     uint64_t buffer_bytes;
+    const char *metrics; /* what is to be told of them (by_metric.h); or NULL */
 };
 struct trace_order {
     bool is_on;     /* requests have a traceparent */

@@ -174,7 +174,7 @@ static void put_journals(msgpack_packer *pk, const struct journal_orders *all)
     msgpack_pack_array(pk, all->count);
     for (size_t i = 0; i < all->count; i++) {
         const struct journal_order *j = &all->list[i];
-        msgpack_pack_map(pk, 7);
+        msgpack_pack_map(pk, 7 + (j->metrics != NULL));
         put(pk, "format");
         put(pk, j->format);
         put(pk, "path");
@@ -186,6 +186,10 @@ static void put_journals(msgpack_packer *pk, const struct journal_orders *all)
         put_bool(pk, "waits", j->waits);
         put(pk, "buffer");
         msgpack_pack_uint64(pk, j->buffer_bytes);
+        if (j->metrics) {
+            put(pk, "metrics");
+            put(pk, j->metrics);
+        }
     }
 }
 

@@ -296,6 +296,32 @@ def test_iterations_of_the_plain_loop_and_of_arrivals_are_in_the_file(tmp_path):
     assert {data["tags"]["scenario"] for metric, data in found if metric in ("iterations", "dropped_iterations")} == {"few"}
 
 
+JUDGED = """
+from katydid import check, group
+from katydid.metrics import Trend
+from locust import HttpUser, constant, task
+size = Trend("size")
+class U(HttpUser):
+    wait_time = constant(0.02)
+    thresholds = {"http_req_duration": ["p(95)<5000", {"threshold": "avg<2000", "abortOnFail": True}], "http_req_duration{group:pay, name:/}": ["max<9000"], "checks{check:fine}": ["rate>0.9"], "size": ["max<9"]}
+    @task
+    def t(self):
+        with group("pay"):
+            check(self.client.get("/"), {"fine": lambda r: r.ok})
+        size.add(4)
+"""
+
+
+def test_the_lines_of_metrics_have_the_thresholds_of_the_run(tmp_path):
+    with target() as shop, locustfile(JUDGED) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 1, "--threshold", "fail_ratio < 50%", "--threshold", "fails of '/' < 1000", "--out", f"json={tmp_path / 'r.json'}", cwd=tmp_path)
+    assert run.code == 0, run.describe()
+    told = {one["metric"]: (one["data"]["thresholds"], one["data"]["submetrics"]) for one in map(json.loads, (tmp_path / "r.json").read_text().splitlines()) if one["type"] == "Metric"}
+    assert told["http_req_duration"] == (["p(95)<5000", "avg<2000"], [{"name": "http_req_duration{group:pay, name:/}", "suffix": "group:pay, name:/", "tags": {"group": "pay", "name": "/"}}])
+    assert told["checks"] == ([], [{"name": "checks{check:fine}", "suffix": "check:fine", "tags": {"check": "fine"}}])
+    assert told["size"] == (["max<9"], None) and told["http_req_failed"] == (["fail_ratio < 50%"], None) and told["http_reqs"] == ([], None)
+
+
 def test_json_on_standard_output(tmp_path):
     with target() as shop, locustfile(USER) as file:
         ended, _ = run(file, shop.url, tmp_path, "--out", "json")

@@ -49,7 +49,7 @@ struct values_head {
 struct journal {
     struct journal_ring ring;
     const struct journal_format *format;
-    char *path, *time, *worker;
+    char *path, *time, *worker, *known; /* known: of metrics */
     bool is_more, waits;
     /* of who records */
     uint64_t offered;
@@ -289,6 +289,7 @@ static void free_journal(struct journal *j)
     free(atomic_load(&j->note));
     free(j->path);
     free(j->time);
+    free(j->known);
     free(j->worker);
     free(j);
 }
@@ -327,7 +328,9 @@ static struct journal *open_one(const struct journal_wish *w, const char *worker
     j->path = mem_strdup(w->path);
     j->time = w->time ? mem_strdup(w->time) : NULL;
     j->worker = worker ? mem_strdup(worker) : NULL;
-    j->writing = (struct journal_writing){.worker = j->worker, .time = j->time, .second = -1};
+    j->known = w->metrics ? mem_strdup(w->metrics) : NULL;
+    j->writing = (struct journal_writing){
+        .worker = j->worker, .time = j->time, .known = j->known, .second = -1};
     j->is_more = w->is_more;
     j->waits = w->waits;
     j->stalled_at = UINT64_MAX;

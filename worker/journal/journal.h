@@ -94,6 +94,9 @@ struct journal_wish {
     bool is_more;        /* what is there stays */
     bool waits;          /* when it is full, whoever records waits, for a while */
     size_t buffer_bytes; /* of the ring */
+    /* JSON: what the run's thresholds say of metrics: of each a line, its name, their sources as an
+     * array, its parts as another or null, with tabs between; NULL: nothing. */
+    const char *metrics;
 };
 
 #define JOURNALS_MOST 8

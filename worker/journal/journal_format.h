@@ -6,6 +6,7 @@
 struct journal_writing { /* what the lines of one file have in common */
     const char *worker;  /* NULL: not to be told */
     const char *time;    /* NULL: unix */
+    const char *known;   /* JSON: of metrics, as journal_wish has it; or NULL */
     unsigned metrics;    /* JSON: a bit for each that was told of */
     struct sbuf rest;    /* of the line that is made */
     int64_t second;      /* that `date` is of */

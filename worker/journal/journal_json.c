@@ -35,12 +35,34 @@ static const struct {
 };
 _Static_assert(sizeof BEFORE_TIME("http_req_tls_handshaking") <= BEFORE_ROOM, "the longest one");
 
-static void tell_metric(const struct journal_metric *m, struct sbuf *out)
+/* The line of that name, behind its name; NULL: there is none. */
+static const char *find_known(const struct journal_writing *w, const char *name)
 {
+    const size_t len = strlen(name);
+    for (const char *at = w->known; at && *at; at = strchrnul(at, '\n') + 1) {
+        if (!strncmp(at, name, len) && at[len] == '\t')
+            return at + len + 1;
+        if (!strchr(at, '\n'))
+            break;
+    }
+    return NULL;
+}
+
+static void tell_metric(const struct journal_writing *w, const struct journal_metric *m,
+                        struct sbuf *out)
+{
+    const char *known = find_known(w, m->name);
+    const char *thresholds = known ? known : "[]\tnull";
+    const char *parts = thresholds + strcspn(thresholds, "\t\n");
+    parts = *parts == '\t' ? parts + 1 : "null";
     sbuf_addf(out,
               "{\"type\":\"Metric\",\"data\":{\"name\":\"%s\",\"type\":\"%s\",\"contains\":\"%s\","
-              "\"thresholds\":[],\"submetrics\":null},\"metric\":\"%s\"}\n",
-              m->name, m->type, m->contains, m->name);
+              "\"thresholds\":",
+              m->name, m->type, m->contains);
+    sbuf_add(out, thresholds, strcspn(thresholds, "\t\n"));
+    sbuf_adds(out, ",\"submetrics\":");
+    sbuf_add(out, parts, strcspn(parts, "\n"));
+    sbuf_addf(out, "},\"metric\":\"%s\"}\n", m->name);
 }
 
 static void tell_metrics(struct journal_writing *w, const enum journal_metrics *which, size_t count,
@@ -49,7 +71,7 @@ static void tell_metrics(struct journal_writing *w, const enum journal_metrics *
     for (size_t i = 0; i < count; i++)
         if (!(w->metrics & 1u << which[i])) {
             w->metrics |= 1u << which[i];
-            tell_metric(&journal_metrics[which[i]], out);
+            tell_metric(w, &journal_metrics[which[i]], out);
         }
 }
 
@@ -221,7 +243,7 @@ static void line_of_value(struct journal_writing *w, const struct journal_point 
     const size_t when_len = put_when(w, when, p->at_us);
     struct sbuf *before = &p->metric->before;
     if (!before->len) {
-        tell_metric(&p->metric->metric, out);
+        tell_metric(w, &p->metric->metric, out);
         sbuf_addf(before, BEFORE_TIME("%s"), p->metric->metric.name);
     }
     if (p->place->ready_for != JOURNAL_KEY_OF_VALUES)

@@ -243,8 +243,9 @@ static int read_wish(PyObject *tuple, struct journal_wish *w)
 {
     int is_more, waits;
     Py_ssize_t bytes;
-    if (!PyArg_ParseTuple(tuple, "sszppn:journals_open", &w->format, &w->path, &w->time, &is_more,
-                          &waits, &bytes))
+    w->metrics = NULL;
+    if (!PyArg_ParseTuple(tuple, "sszppn|z:journals_open", &w->format, &w->path, &w->time, &is_more,
+                          &waits, &bytes, &w->metrics))
         return -1;
     w->is_more = is_more;
     w->waits = waits;
@@ -252,7 +253,7 @@ static int read_wish(PyObject *tuple, struct journal_wish *w)
     return 0;
 }
 
-/* journals_open([(format, path, time, is_more, waits, buffer_bytes)], worker, stats) */
+/* journals_open([(format, path, time, is_more, waits, buffer_bytes, metrics=None)], worker, stats) */
 static PyObject *open_method(PyObject *module, PyObject *args)
 {
     PyObject *list, *stats;
@@ -358,8 +359,9 @@ static PyObject *close_method(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"journals_open", open_method, METH_VARARGS,
-     "journals_open([(format, path, time or None, is_more, waits, buffer_bytes)], worker or None, "
-     "stats): from now on each request that is counted in stats goes there."},
+     "journals_open([(format, path, time or None, is_more, waits, buffer_bytes, metrics=None)], "
+     "worker or None, stats): from now on each request that is counted in stats goes there. "
+     "metrics: what is to be told of them (journal.h)."},
     {"journals_tags", tags_method, METH_O, "journals_tags(dict): what all requests have."},
     {"journals_users", users_method, METH_VARARGS,
      "journals_users(all, {class: count}): there are now."},

@@ -49,7 +49,7 @@ class Journals:
         if not wishes:
             return
         worker = None if all(wish["alone"] for wish in wishes) else self._id
-        files = [(wish["format"], self._path(wish), wish["time"], wish["more"], wish["waits"], wish["buffer"])
+        files = [(wish["format"], self._path(wish), wish["time"], wish["more"], wish["waits"], wish["buffer"], wish.get("metrics"))
                  for wish in wishes]
         try:
             _katydid.journals_open(files, worker, self._core)
