@@ -45,16 +45,37 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
     return count;
 }
 
+/* Users of the second scenario of a class are dealt as CLASS:NAME. */
+static bool is_of_class(const char *dealt, const char *class)
+{
+    const size_t len = strlen(class);
+    return !strncmp(dealt, class, len) && (!dealt[len] || dealt[len] == ':');
+}
+
+/* What there is of the class, and what is dealt. */
+static void count_class(const struct master *m, struct view_class *out)
+{
+    const struct dispatch *d = m->machine.dispatch;
+    if (!d)
+        out->users = roster_class_users(&m->machine.roster, out->name);
+    for (size_t i = 0; d && i < dispatch_class_count(d); i++)
+        if (is_of_class(dispatch_class_name(d, i), out->name)) {
+            out->users += roster_class_users(&m->machine.roster, dispatch_class_name(d, i));
+            out->dealt += dispatch_class_users(d, i);
+        }
+}
+
 static size_t list_classes(const struct master *m, struct view_class *out)
 {
     const struct script *s = &m->nodes.host.script;
-    for (size_t i = 0; i < s->class_count; i++)
+    for (size_t i = 0; i < s->class_count; i++) {
         out[i] = (struct view_class){
             .name = s->classes[i].name,
             .weight = s->classes[i].weight,
             .fixed_count = (int)s->classes[i].fixed_count,
-            .users = roster_class_users(&m->machine.roster, s->classes[i].name),
         };
+        count_class(m, &out[i]);
+    }
     return s->class_count;
 }
 

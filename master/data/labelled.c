@@ -15,10 +15,12 @@ static const struct {
                             {LABEL_KEY_CLASS, "user_class"},
                             {LABEL_KEY_GROUP, "group"}};
 
+/* Users of the second scenario of a class are CLASS:NAME. */
 static void add_label(struct sbuf *out, size_t i, const char *value)
 {
+    const bool is_class = !strcmp(labels[i].key, LABEL_KEY_CLASS);
     sbuf_addf(out, "%s=", labels[i].label);
-    for (; *value; value++)
+    for (; *value && !(is_class && *value == ':'); value++)
         sbuf_addc(out, *value == SEPARATOR ? ' ' : *value);
     sbuf_addc(out, SEPARATOR);
 }

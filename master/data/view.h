@@ -73,6 +73,7 @@ struct view_class {
     double weight;
     int fixed_count;
     uint32_t users;
+    uint32_t dealt; /* of the users there shall be, those that are of this class already */
 };
 
 struct view_output { /* one that lacks something of this process's runs, or one that sends */

@@ -150,6 +150,20 @@ static void add_totals(struct families *f)
 
 /* ---- users, workers, thresholds ---------------------------------------------------------- */
 
+/* Those that are dealt are of a class, the others of none yet. While there are more than there
+ * shall be, who stays is not known. */
+static void add_target(struct families *f, const struct view *v)
+{
+    uint32_t dealt = 0;
+    for (size_t i = 0; i < v->class_count; i++)
+        dealt += v->classes[i].dealt;
+    const bool is_known = dealt <= v->target_users;
+    begin(f, "katydid_users_target", FAMILY_GAUGE, "", "Users there shall be");
+    add_one(f, NULL, NULL, is_known ? v->target_users - dealt : v->target_users);
+    for (size_t i = 0; i < v->class_count; i++)
+        add_one(f, "user_class", v->classes[i].name, is_known ? v->classes[i].dealt : 0);
+}
+
 static void add_users(struct families *f, const struct snapshot *s)
 {
     const struct view *v = s->view;
@@ -158,8 +172,7 @@ static void add_users(struct families *f, const struct snapshot *s)
         add_one(f, NULL, NULL, v->users);
     for (size_t i = 0; i < v->class_count; i++)
         add_one(f, "user_class", v->classes[i].name, v->classes[i].users);
-    begin(f, "katydid_users_target", FAMILY_GAUGE, "", "Users there shall be");
-    add_one(f, NULL, NULL, v->target_users);
+    add_target(f, v);
     begin(f, "katydid_valid", FAMILY_GAUGE, "",
           "1: workers keep up, so that what is measured is the target's");
     add_one(f, NULL, NULL, !v->is_saturated);

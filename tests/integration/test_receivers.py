@@ -447,6 +447,8 @@ def test_it_is_scraped_on_both_ports(tmp_path):
             assert "# TYPE katydid_request_duration_seconds histogram" in text and "# EOF" not in text
             assert re.search(r"^katydid_bytes_sent_total\{testid=.*\} [1-9]", text, re.M) and re.search(r"^katydid_bytes_received_total\{testid=.*\} [1-9]", text, re.M)
             assert re.search(r'^katydid_worker_valid\{testid=".*",worker=".+"\} [01]$', text, re.M) and re.search(r'^katydid_users\{testid=".*",user_class="U"\} 2$', text, re.M)
+            target_of = wait_for(lambda url=url: re.search(r'^katydid_users_target\{testid=".*",user_class="U"\} 2$', get(url).decode(), re.M) and get(url).decode(), "the target of the class")
+            assert re.search(r'^katydid_users_target\{testid="[^"]*"\} 0$', target_of, re.M)
             assert get(url, Accept="application/openmetrics-text;version=1.0.0").decode().endswith("# EOF\n")
             body = get(url, Accept="application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;q=0.5")
             families, at = {}, 0

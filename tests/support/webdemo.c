@@ -391,8 +391,8 @@ static void publish(struct demo *d, double now)
 {
     struct view_worker *workers = mem_zalloc((size_t)(d->workers + 1) * sizeof *workers);
     char(*ids)[32] = mem_zalloc((size_t)(d->workers + 1) * sizeof *ids);
-    struct view_class classes[] = {{"Shopper", 8, 0, (uint32_t)(d->users * 0.8)},
-                                   {"Admin", 2, 0, (uint32_t)(d->users * 0.2)}};
+    struct view_class classes[] = {{"Shopper", 8, 0, (uint32_t)(d->users * 0.8), 0},
+                                   {"Admin", 2, 0, (uint32_t)(d->users * 0.2), 0}};
     list_workers(d, now, workers, ids);
     add_exception(d, now);
     struct view head = {.now = now,
