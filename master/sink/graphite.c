@@ -6,6 +6,7 @@
 #include "master/sink/courier.h"
 #include "master/sink/graphite_jmeter.h"
 #include "master/sink/sink_rows.h"
+#include "master/sink/sink_series.h"
 #include "master/sink/socket.h"
 #include <ctype.h>
 #include <inttypes.h>
@@ -93,6 +94,59 @@ static void add_row(struct paths *p, const struct place *of, const struct sink_r
         add_number(p, of, "max", (double)r->max_us / 1000);
 }
 
+/* ---- checks and metrics of the script ---------------------------------------------------- */
+
+/* checks.NAME.pass, metrics.NAME.sum: tags are nodes by their values, or tags. */
+static void add_gain(struct paths *p, const struct series_gain *g, const char *what, double value)
+{
+    const struct series_row *r = g->row;
+    const bool is_check = strcmp(r->metric, "checks") == 0;
+    struct sbuf *out = p->out;
+    if (!isfinite(value))
+        return;
+    sbuf_add(out, p->prefix.data, p->prefix.len);
+    sbuf_adds(out, is_check ? "checks" : "metrics.");
+    if (!is_check)
+        add_node(out, r->metric);
+    for (size_t i = 0; i < r->tag_count && !p->is_tagged; i++) {
+        sbuf_addc(out, '.');
+        add_node(out, r->tags[i].value);
+    }
+    sbuf_addf(out, ".%s", what);
+    if (p->is_tagged)
+        sbuf_add(out, p->tags.data, p->tags.len);
+    for (size_t i = 0; i < r->tag_count && p->is_tagged; i++)
+        add_tag(out, r->tags[i].key, r->tags[i].value);
+    sbuf_addf(out, " %.10g %" PRId64 "\n", value, p->at);
+}
+
+static void add_series(void *arg, const struct series_gain *g)
+{
+    struct paths *p = arg;
+    const struct series_row *r = g->row;
+    switch (r->kind) {
+    case METRIC_COUNTER:
+        add_gain(p, g, "sum", g->sum);
+        break;
+    case METRIC_GAUGE:
+        add_gain(p, g, "value", r->last);
+        break;
+    case METRIC_RATE:
+        add_gain(p, g, "pass", (double)g->trues);
+        add_gain(p, g, "fail", (double)(g->count - g->trues));
+        break;
+    case METRIC_TREND:
+        add_gain(p, g, "count", (double)g->count);
+        add_gain(p, g, "mean", g->sum / (double)g->count);
+        add_gain(p, g, "run_p50", r->quantile[SERIES_P50]);
+        add_gain(p, g, "run_p95", r->quantile[SERIES_P95]);
+        add_gain(p, g, "run_p99", r->quantile[SERIES_P99]);
+        break;
+    }
+}
+
+/* ---- a push ------------------------------------------------------------------------------ */
+
 static void begin(struct paths *p, const struct graphite *g, const struct moment *m)
 {
     const char *test = g->spec->test_id ? g->spec->test_id : m->s->view->run_id;
@@ -133,6 +187,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     for (size_t i = 0; i < v->worker_count; i++)
         add_number(&p, &(struct place){"workers", NULL, v->workers[i].id}, "cpu",
                    v->workers[i].cpu_percent);
+    sink_series_each(m, add_series, &p);
     sink_rows_fini(&f);
     sbuf_fini(&p.prefix);
     sbuf_fini(&p.tags);

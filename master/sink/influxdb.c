@@ -81,18 +81,13 @@ static void add_rest(struct lines *l, const struct sink_row *r)
     line_whole(l, "resent", r->resent);
 }
 
-static bool is_of(const struct sink_row *part, const struct sink_row *row)
-{
-    return part->name == row->name && !strcmp(part->method, row->method);
-}
-
 /* A point for each part; one without labels has what is not told apart, too. */
 static void add_rows(struct lines *l, const struct sink_rows *f)
 {
     size_t k = 0;
     for (size_t i = 0; i < f->row_count; i++) {
         const struct sink_row *row = &f->rows[i], *bare = NULL;
-        for (; k < f->part_count && is_of(&f->parts[k], row); k++) {
+        for (; k < f->part_count && sink_part_is_of(&f->parts[k], row); k++) {
             if (!f->parts[k].label_count) {
                 bare = &f->parts[k];
                 continue;

@@ -5,6 +5,7 @@
  * by labels. Pure. Everything borrows from the snapshot, which outlives it. */
 #include "master/data/labelled.h"
 #include "master/sink/sink.h"
+#include <string.h>
 
 struct sink_row {
     const char *method, *name; /* total: "" and "Aggregated" */
@@ -51,5 +52,10 @@ void sink_rows_init_by(struct sink_rows *f, const struct snapshot *s, const stru
 const struct sink_row *sink_rows_find(const struct sink_rows *f, const struct sink_row *like,
                                       size_t *at);
 void sink_rows_fini(struct sink_rows *f);
+/* Whether the part is one of that row, of the same rows. */
+static inline bool sink_part_is_of(const struct sink_row *part, const struct sink_row *row)
+{
+    return part->name == row->name && !strcmp(part->method, row->method);
+}
 double sink_row_quantile_ms(const struct sink_row *r, double share); /* NaN: of none */
 double sink_row_mean_ms(const struct sink_row *r);

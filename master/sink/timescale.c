@@ -11,6 +11,7 @@
 #include "master/sink/happened.h"
 #include "master/sink/postgres.h"
 #include "master/sink/timescale_rows.h"
+#include "master/sink/timescale_series.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -67,9 +68,22 @@ static const char PREPARE[] =
     "    bytes bigint NOT NULL, response_time_sum double precision NOT NULL,\n"
     "    response_time_min double precision, response_time_max double precision,\n"
     "    p50 double precision, p90 double precision, p95 double precision, p99 double precision,\n"
-    "    bucket_ms double precision[] NOT NULL, bucket_count bigint[] NOT NULL);\n"
+    "    bucket_ms double precision[] NOT NULL, bucket_count bigint[] NOT NULL,\n"
+    "    labels jsonb);\n"
     "  CREATE INDEX ON request_second (run_id, \"time\" DESC);\n"
     "  IF has_timescale THEN PERFORM create_hypertable('request_second', 'time'); END IF;\n"
+    "ELSIF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('request_second')\n"
+    "    AND attname = 'labels' AND NOT attisdropped) THEN\n"
+    "  ALTER TABLE request_second ADD COLUMN labels jsonb;\n"
+    "END IF;\n"
+    "IF to_regclass('" TIMESCALE_SERIES_TABLE "') IS NULL THEN\n"
+    "  CREATE TABLE " TIMESCALE_SERIES_TABLE " (\"time\" timestamptz NOT NULL,\n"
+    "    run_id timestamptz NOT NULL, testplan varchar(255) NOT NULL,\n"
+    "    " TIMESCALE_SERIES_COLUMNS ");\n"
+    "  CREATE INDEX ON " TIMESCALE_SERIES_TABLE " (run_id, \"time\" DESC);\n"
+    "  IF has_timescale THEN\n"
+    "    PERFORM create_hypertable('" TIMESCALE_SERIES_TABLE "', 'time');\n"
+    "  END IF;\n"
     "END IF;\n"
     "IF to_regclass('" PUSHES "') IS NULL THEN\n"
     "  CREATE TABLE " PUSHES " (run_id timestamptz, number bigint, PRIMARY KEY (run_id, number));\n"
@@ -80,6 +94,7 @@ struct timescale {
     const struct sink_spec *spec;
     struct postgres *server;
     size_t names;
+    unsigned labels;
     uint64_t rows; /* of `request`, a second */
     uint64_t pushes;
     bool is_ramped_up, is_end_told; /* of this run: the events */
@@ -315,23 +330,63 @@ static void add_second(const struct timescale *db, const struct moment *m, const
         add_number(sql, sink_row_quantile_ms(r, shares[i]));
     }
     add_buckets(sql, sink_row_hist(r));
+    sbuf_addc(sql, ',');
+    struct sbuf labels = {0};
+    for (size_t i = 0; i < r->label_count; i++)
+        add_tag(&labels, r->labels[i].key, r->labels[i].value);
+    if (labels.len)
+        sbuf_addc(&labels, '}');
+    postgres_add_text(sql, labels.data, TEXT_MOST);
+    sbuf_fini(&labels);
     sbuf_addc(sql, ')');
+}
+
+/* A row that has no part without labels has one: with what parts have not. */
+static struct sink_row bare_of(const struct sink_row *row)
+{
+    return (struct sink_row){.method = row->method,
+                             .name = row->name,
+                             .cut = row->cut,
+                             .discarded = row->discarded,
+                             .resent = row->resent,
+                             .bytes = row->bytes};
 }
 
 static void add_seconds(const struct timescale *db, const struct moment *m, struct sbuf *sql)
 {
     struct sink_rows f;
-    sink_rows_init(&f, m->s, m->since, db->names);
+    sink_rows_init_by(&f, m->s, m->since, db->names, db->labels);
     if (f.row_count)
         sbuf_adds(sql, "INSERT INTO request_second (\"time\",run_id,testplan,name,request_type,"
                        "seconds,requests,failures,cut,discarded,resent,bytes,response_time_sum,"
                        "response_time_min,response_time_max,p50,p90,p95,p99,bucket_ms,"
-                       "bucket_count) VALUES\n");
-    for (size_t i = 0; i < f.row_count; i++) {
-        add_second(db, m, &f.rows[i], sql);
+                       "bucket_count,labels) VALUES\n");
+    for (size_t i = 0, k = 0; i < f.row_count; i++) {
+        const struct sink_row bare = bare_of(&f.rows[i]), *rest = &bare;
+        for (; k < f.part_count && sink_part_is_of(&f.parts[k], &f.rows[i]); k++) {
+            if (!f.parts[k].label_count) {
+                rest = &f.parts[k];
+                continue;
+            }
+            add_second(db, m, &f.parts[k], sql);
+            sbuf_adds(sql, ",\n");
+        }
+        add_second(db, m, rest, sql);
         sbuf_adds(sql, i + 1 < f.row_count ? ",\n" : ";\n");
     }
     sink_rows_fini(&f);
+}
+
+static void add_series(const struct timescale *db, const struct moment *m, struct sbuf *sql)
+{
+    struct sbuf before = {0};
+    postgres_add_time(&before, m->at);
+    sbuf_addc(&before, ',');
+    add_run(m, &before);
+    sbuf_addc(&before, ',');
+    add_plan(db, m, &before);
+    timescale_add_series(sql, m, before.data);
+    sbuf_fini(&before);
 }
 
 /* ---- request ----------------------------------------------------------------------------- */
@@ -409,6 +464,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     add_events(db, m, sql);
     add_users(db, m, sql);
     add_seconds(db, m, sql);
+    add_series(db, m, sql);
     struct sbuf rows = rows_of(db, m);
     if (rows.len)
         sbuf_adds(sql, "COPY request (\"time\",run_id,greenlet_id,loadgen,testplan,pid,context,"
@@ -487,6 +543,7 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
     *db = (struct timescale){.spec = spec,
                              .server = server,
                              .names = (size_t)sink_number(spec, "names"),
+                             .labels = sink_labels(spec),
                              .rows = (uint64_t)sink_number(spec, "rows")};
     if (gethostname(db->host, sizeof db->host - 1) != 0)
         db->host[0] = 0;
@@ -502,6 +559,7 @@ static const struct sink_key KEYS[] = {
     {"profile", SINK_TEXT, NULL, NULL, "profile_name of the run"},
     {"env", SINK_TEXT, NULL, NULL, "environment of the run, 10 characters"},
     {"test-version", SINK_TEXT, NULL, NULL, "changeset_guid of the run"},
+    SINK_LABELS_KEY,
     SINK_POSTGRES_KEYS,
     SINK_KEYS("1s"),
 };

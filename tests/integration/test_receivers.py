@@ -532,6 +532,27 @@ class U(HttpUser):
 """
 
 
+def test_checks_and_metrics_go_to_graphite(tmp_path):
+    with target() as shop, locustfile(COUNTS) as file, receivers.tcp_receiver() as (plain, plain_end), receivers.tcp_receiver() as (tagged, tagged_end):
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--test-id", "night", "--summary", tmp_path / "s.json",
+                          "--out", f"graphite=127.0.0.1:{plain}", "--out", f"graphite=127.0.0.1:{tagged},tags=yes", cwd=tmp_path)
+        nodes, tags = plain_end(), tagged_end()
+    assert run.code == 0, run.describe()
+    n = {one["metric"]: one["count"] for one in json.loads((tmp_path / "s.json").read_text())["metrics"]}["sold"]
+
+    def sums(lines):
+        """Of the values of each path; the latest of those that are no counts."""
+        found = {}
+        for path, value, _ in map(str.split, lines):
+            found[path] = float(value) + (0 if re.search(r"\.(value|mean|run_p\d+)", path) else found.get(path, 0))
+        return found
+
+    start = "katydid.night."
+    assert n > 0 and {start + "checks.is_200.a_b.pass": n, start + "checks.is_200.a_b.fail": 0, start + "checks.is_a_teapot.a_b.fail": n, start + "metrics.sold.north.sum": 2.5 * n, start + "metrics.stock.value": -3,
+                      start + "metrics.found.pass": n, start + "metrics.cart_size.count": n, start + "metrics.cart_size.mean": 4, start + "metrics.cart_size.run_p95": 4}.items() <= sums(nodes).items()
+    assert {"katydid.checks.pass;testid=night;check=is_200;shop=a|b": n, "katydid.metrics.sold.sum;testid=night;shop=north": 2.5 * n}.items() <= sums(tags).items()
+
+
 def test_checks_and_metrics_go_to_statsd_and_datadog(tmp_path):
     with (target() as shop, locustfile(COUNTS) as file, receivers.http_receiver() as store, receivers.udp_receiver() as (statsd, statsd_end), receivers.udp_receiver() as (agent, agent_end)):
         run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--test-id", "night", "--summary", tmp_path / "s.json", "--out", f"datadog={store.url},interval=1s,timeout=10s",

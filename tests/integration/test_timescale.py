@@ -78,6 +78,45 @@ def test_the_store_has_what_the_target_saw_and_the_panels_find_it(tmp_path):
         check_panels(server, summary)
 
 
+LABELLED = """
+from katydid import check, group
+from katydid.metrics import Counter, Gauge, Trend
+from locust import HttpUser, constant, task
+sold, stock, size = Counter("sold"), Gauge("stock"), Trend("size")
+class Buyer(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def buy(self):
+        with group("it's \\\\ pay"):
+            check(self.client.get("/"), {"fine": lambda r: r.ok}, tags={"shop": "north"})
+        self.client.get("/")
+        sold.add(2.5)
+        stock.add(-3)
+        size.add(4)
+class Looker(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def look(self):
+        self.client.get("/")
+"""
+
+
+def test_labels_checks_and_metrics_are_in_the_tables(tmp_path):
+    with postgres() as server, target() as shop, locustfile(LABELLED) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--summary", "s.json", "--out", f"timescale={server.address}", cwd=tmp_path)
+        assert run.code == 0, run.describe()
+        summary, rows, out = of_summary(tmp_path / "s.json")
+        parts = {(row["class"], row["in"]): int(row["n"]) for row in server.rows("SELECT labels ->> 'user_class' AS class, labels ->> 'group' AS in, sum(requests) AS n FROM request_second GROUP BY 1, 2 HAVING sum(requests) > 0")}
+        assert out["dropped"] == 0 and counted(server, "request_second") == rows
+        assert parts.keys() == {("Buyer", "it's \\ pay"), ("Buyer", ""), ("Looker", "")} and all(parts.values()), parts
+        assert server.one("SELECT sum(c) FROM request_second, unnest(bucket_count) AS c") == str(summary["total"]["requests"])
+        metrics = {one["metric"]: one for one in summary["metrics"]}
+        n = metrics["sold"]["count"]
+        assert server.rows("SELECT sum(count) AS n, sum(sum) AS sum FROM metric_second WHERE metric = 'sold'") == [{"n": str(n), "sum": f"{2.5 * n:g}"}]
+        assert server.rows("SELECT sum(passes) AS good, sum(fails) AS bad FROM metric_second WHERE metric = 'checks' AND tags ->> 'check' = 'fine' AND tags ->> 'shop' = 'north'") == [{"good": str(parts["Buyer", "it's \\ pay"]), "bad": "0"}]
+        assert server.rows("SELECT DISTINCT value FROM metric_second WHERE metric = 'stock'") == [{"value": "-3"}] and server.rows("SELECT DISTINCT run_p95 FROM metric_second WHERE metric = 'size'") == [{"run_p95": "4"}]
+
+
 def check_tables(server, summary):
     (run,) = server.rows("SELECT * FROM testrun")
     assert (run["testplan"], run["description"], run["env"]) == ("shop", "night 1", "staging")
