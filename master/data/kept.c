@@ -30,8 +30,8 @@ static struct kept_one histograms(const struct record *r)
         count += octaves_of_row(t);
     for (const struct tally *t = r->parts.rows; t; t = t->next)
         count += octaves_of_row(t);
-    const size_t most = 2 * HIST_OCTAVES *
-                        ((r->stats.row_count + 1) * (1 + TALLY_PARTS) + r->parts.row_count);
+    const size_t most =
+        2 * HIST_OCTAVES * ((r->stats.row_count + 1) * (1 + TALLY_PARTS) + r->parts.row_count);
     const size_t shared = snapshot_shared(r->snapshots) + snapshot_shared(r->part_snapshots);
     return (struct kept_one){"histograms", count * OCTAVE_BYTES + shared, most * OCTAVE_BYTES};
 }

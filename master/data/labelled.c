@@ -11,9 +11,8 @@
 
 static const struct {
     const char *key, *label; /* of the tag; for people */
-} labels[LABELS_OF_PART] = {{LABEL_KEY_SCENARIO, "scenario"},
-                            {LABEL_KEY_CLASS, "user_class"},
-                            {LABEL_KEY_GROUP, "group"}};
+} labels[LABELS_OF_PART] = {
+    {LABEL_KEY_SCENARIO, "scenario"}, {LABEL_KEY_CLASS, "user_class"}, {LABEL_KEY_GROUP, "group"}};
 
 /* Users of the second scenario of a class are CLASS:NAME. */
 static void add_label(struct sbuf *out, size_t i, const char *value)

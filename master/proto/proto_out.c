@@ -206,10 +206,11 @@ static void put_trace(msgpack_packer *pk, const struct trace_order *t)
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->labels != NULL) + (o->scenarios != NULL) +
-                              (o->goodputs != NULL) + o->counts_iterations + o->has_k6_times +
-                              (o->seed >= 0) + (o->http2 != NULL) + o->discards_bodies +
-                              (o->journals.count > 0) + o->journals.trace.is_on);
+    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->labels != NULL) +
+                              (o->scenarios != NULL) + (o->goodputs != NULL) +
+                              o->counts_iterations + o->has_k6_times + (o->seed >= 0) +
+                              (o->http2 != NULL) + o->discards_bodies + (o->journals.count > 0) +
+                              o->journals.trace.is_on);
     if (o->journals.count)
         put_journals(&pk, &o->journals);
     if (o->journals.trace.is_on)

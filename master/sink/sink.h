@@ -76,7 +76,13 @@ struct sink_kind {
 
 /* What tells requests apart besides method and name. Bits, in the order of these names. */
 #define SINK_LABEL_NAMES "scenario", "user_class", "group"
-enum { SINK_SCENARIO = 1, SINK_CLASS = 2, SINK_GROUP = 4, SINK_LABELS_ALL = 7, SINK_LABELS_AUTO = 8 };
+enum {
+    SINK_SCENARIO = 1,
+    SINK_CLASS = 2,
+    SINK_GROUP = 4,
+    SINK_LABELS_ALL = 7,
+    SINK_LABELS_AUTO = 8
+};
 #define SINK_LABELS_KEY                                                                            \
     {                                                                                              \
         "labels", SINK_WORDS, "auto", "scenario user_class group auto none",                       \

@@ -100,10 +100,9 @@ void sink_rows_init(struct sink_rows *f, const struct snapshot *s, const struct 
 {
     const struct tally *old = since ? since->stats.rows : NULL;
     size_t place = 0;
-    *f = (struct sink_rows){
-        .rows = mem_zalloc((s->stats.row_count + 1) * sizeof *f->rows),
-        .numbers = mem_zalloc((s->stats.row_count + 1) * sizeof *f->numbers),
-        .places = mem_zalloc((s->stats.row_count + 1) * sizeof *f->places)};
+    *f = (struct sink_rows){.rows = mem_zalloc((s->stats.row_count + 1) * sizeof *f->rows),
+                            .numbers = mem_zalloc((s->stats.row_count + 1) * sizeof *f->numbers),
+                            .places = mem_zalloc((s->stats.row_count + 1) * sizeof *f->places)};
     for (const struct tally *t = s->stats.rows; t; t = t->next, place++) {
         while (old && old->number < t->number)
             old = old->next;

@@ -10,9 +10,9 @@
 struct sink_row {
     const char *method, *name; /* total: "" and "Aggregated" */
     uint64_t requests, failures, cut, discarded, resent, bytes;
-    uint64_t sum_us, min_us, max_us; /* of those with a time; of a difference as near as known */
-    const struct hist *shared;       /* the snapshot's histogram; NULL: */
-    struct hist own;                 /* ... it is this one */
+    uint64_t sum_us, min_us, max_us;   /* of those with a time; of a difference as near as known */
+    const struct hist *shared;         /* the snapshot's histogram; NULL: */
+    struct hist own;                   /* ... it is this one */
     struct tag labels[LABELS_OF_PART]; /* of a part */
     size_t label_count;
 };
@@ -32,8 +32,8 @@ struct sink_rows {
     struct sink_row total;
     struct tally_extra extra; /* of the total */
     /* private */
-    uint32_t *numbers;  /* of the statistics' rows, and in */
-    uint32_t *places;   /* ... which row each is; number_count of both */
+    uint32_t *numbers; /* of the statistics' rows, and in */
+    uint32_t *places;  /* ... which row each is; number_count of both */
     size_t number_count;
     char *texts;
 };

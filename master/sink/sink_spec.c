@@ -514,9 +514,9 @@ bool sink_is_word(const struct sink_spec *spec, const char *key, const char *wor
 static void help_key(struct sbuf *out, const struct sink_key *key)
 {
     static const char *const shapes[] = {
-        [SINK_TEXT] = "TEXT",    [SINK_SECRET] = "@FILE", [SINK_NUMBER] = "N",
-        [SINK_SPAN] = "TIME",    [SINK_FLAG] = "yes|no",  [SINK_CHOICE] = NULL,
-         [SINK_WORDS] = NULL,   [SINK_BOUNDS] = "N/N..."};
+        [SINK_TEXT] = "TEXT", [SINK_SECRET] = "@FILE", [SINK_NUMBER] = "N",
+        [SINK_SPAN] = "TIME", [SINK_FLAG] = "yes|no",  [SINK_CHOICE] = NULL,
+        [SINK_WORDS] = NULL,  [SINK_BOUNDS] = "N/N..."};
     struct sbuf left = {0};
     sbuf_addf(&left, "%s=", key->name);
     const char *shape = shapes[key->value] ? shapes[key->value] : key->allowed;

@@ -376,12 +376,11 @@ static int make_as(struct sink_spec *spec, bool is_dog, struct output *out, char
         return -1;
     }
     struct statsd *s = mem_zalloc(sizeof *s);
-    *s = (struct statsd){
-        .spec = spec,
-        .to = to,
-        .names = (size_t)sink_number(spec, "names"),
-        .labels = sink_labels(spec),
-        .is_dog = is_dog};
+    *s = (struct statsd){.spec = spec,
+                         .to = to,
+                         .names = (size_t)sink_number(spec, "names"),
+                         .labels = sink_labels(spec),
+                         .is_dog = is_dog};
     if (is_dog && !take_container(s, sink_get(spec, "container"))) {
         *why = sink_words(spec, "container=%s is no id: letters, digits, '-', '_' and '.', or auto",
                           sink_get(spec, "container"));

@@ -72,8 +72,7 @@ static void add_k6(json_t *all, const struct threshold *t)
     if (end)
         add_part(entry, t->text, key);
     else if (t->text[key])
-        json_array_append_new(json_object_get(entry, "thresholds"),
-                              json_string(t->text + key + 1));
+        json_array_append_new(json_object_get(entry, "thresholds"), json_string(t->text + key + 1));
 }
 
 /* In words of ours, of all requests. NULL: k6 has no such metric. */
@@ -82,9 +81,12 @@ static const char *metric_of(const struct threshold *t)
     static const struct {
         enum threshold_stat stat;
         const char *metric;
-    } known[] = {{STAT_QUANTILE, "http_req_duration"}, {STAT_MEAN, "http_req_duration"},
-                 {STAT_MIN, "http_req_duration"},      {STAT_MAX, "http_req_duration"},
-                 {STAT_FAIL_RATIO, "http_req_failed"}, {STAT_COUNT, "http_reqs"},
+    } known[] = {{STAT_QUANTILE, "http_req_duration"},
+                 {STAT_MEAN, "http_req_duration"},
+                 {STAT_MIN, "http_req_duration"},
+                 {STAT_MAX, "http_req_duration"},
+                 {STAT_FAIL_RATIO, "http_req_failed"},
+                 {STAT_COUNT, "http_reqs"},
                  {STAT_RPS, "http_reqs"}};
     if ((t->scope != SCOPE_TOTAL && t->scope != SCOPE_HTTP) || t->field != FIELD_TIME)
         return NULL;

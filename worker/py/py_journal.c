@@ -253,7 +253,8 @@ static int read_wish(PyObject *tuple, struct journal_wish *w)
     return 0;
 }
 
-/* journals_open([(format, path, time, is_more, waits, buffer_bytes, metrics=None)], worker, stats) */
+/* journals_open([(format, path, time, is_more, waits, buffer_bytes, metrics=None)], worker, stats)
+ */
 static PyObject *open_method(PyObject *module, PyObject *args)
 {
     PyObject *list, *stats;

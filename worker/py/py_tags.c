@@ -22,9 +22,9 @@ struct kept_apart {                   /* by some keys, as series of two metrics 
 };
 
 static struct {
-    struct kept_apart tags; /* that somebody wants to look at */
+    struct kept_apart tags;   /* that somebody wants to look at */
     struct kept_apart labels; /* that outputs want */
-    PyObject *run;          /* dict of --tag; owned */
+    PyObject *run;            /* dict of --tag; owned */
     PyObject *group, *class,
         *empty; /* the keys of what is no tag; what an absent one is cached as */
     PyObject *status, *expected, *truth[2];                   /* keys; "false" and "true" */

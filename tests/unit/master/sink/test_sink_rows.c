@@ -130,8 +130,8 @@ static void told_fini(struct told *t)
     snapshot_maker_free(t->maker);
 }
 
-static void tell(struct told *t, const char *metric, enum metric_kind kind,
-                 const struct tags *tags, struct value *v)
+static void tell(struct told *t, const char *metric, enum metric_kind kind, const struct tags *tags,
+                 struct value *v)
 {
     enum metric_problem why;
     struct sbuf bytes = {0};
@@ -139,8 +139,8 @@ static void tell(struct told *t, const char *metric, enum metric_kind kind,
     value_put(&bytes, v, kind);
     const unsigned char *p = (const unsigned char *)bytes.data;
     assert_true(value_read(&p, p + bytes.len, kind, &read));
-    struct metric *m = series_metric(&t->series, metric,
-                                     (struct metric_kind_of){kind, "ms", METRIC_SCALE}, &why);
+    struct metric *m =
+        series_metric(&t->series, metric, (struct metric_kind_of){kind, "ms", METRIC_SCALE}, &why);
     assert_true(labelled_take(&t->parts, &t->rows, series_of(&t->series, m, tags), &read));
     sbuf_fini(&bytes);
     value_fini(v);
@@ -186,8 +186,7 @@ static const struct sink_row *part(const struct sink_rows *f, const char *name, 
         const struct sink_row *r = &f->parts[i];
         for (size_t k = 0; k < r->label_count; k++)
             sbuf_addf(&text, "%s%s=%s", k ? "," : "", r->labels[k].key, r->labels[k].value);
-        const bool is_it =
-            !strcmp(r->name, name) && !strcmp(text.data ? text.data : "", labels);
+        const bool is_it = !strcmp(r->name, name) && !strcmp(text.data ? text.data : "", labels);
         sbuf_fini(&text);
         if (is_it)
             return r;
