@@ -597,9 +597,10 @@ class Looker(HttpUser):
     @task
     def look(self):
         self.client.get("/")
+        self.environment.events.request.fire(request_type="JMS", name="fired", response_time=3, response_length=0, exception=None)
 """
 SCENARIOS = ("--scenario", "shop:constant-vus:users=2,duration=2s,class=Buyer", "--scenario", "browse:constant-vus:users=1,duration=2s,class=Looker")
-LABELS = {("/", "shop", "Buyer", ""), ("basket", "shop", "Buyer", "checkout"), ("pay", "shop", "Buyer", "checkout / pay"), ("/", "browse", "Looker", "")}
+LABELS = {("/", "shop", "Buyer", ""), ("basket", "shop", "Buyer", "checkout"), ("pay", "shop", "Buyer", "checkout / pay"), ("/", "browse", "Looker", ""), ("fired", "browse", "Looker", "")}
 
 
 def labelled(tags, name="name"):
@@ -642,8 +643,8 @@ def test_requests_have_their_scenario_class_and_group(tmp_path):
         for name, _, attributes, point in receivers.otlp(body):
             if name == "katydid.requests":
                 sums.append((labelled(attributes), receivers.double(point[4][0])))
-            if name == "http.client.request.duration":
-                times.append((labelled(attributes, "request.name"), point[4][0]))
+            if name in ("http.client.request.duration", "katydid.request.duration"):
+                times.append((labelled(attributes, "request.name" if name[0] == "h" else "name"), point[4][0]))
     check(sums)
     check(times)
     series = [(dict(tag.split(":", 1) for tag in one["tags"]), one) for path, _, body in dog.pushes for one in json.loads(body)["series"]]

@@ -223,6 +223,11 @@ void py_journal_note(const struct py_stats *s, PyObject *user, PyObject *tags, P
     scratch_give(&texts);
 }
 
+PyObject *py_journal_user(void)
+{
+    return sources_user();
+}
+
 /* ---- from Python ---------------------------------------------------------------------------- */
 
 static void close_all(void)
@@ -320,7 +325,8 @@ static PyObject *users_method(PyObject *module, PyObject *args)
 static PyObject *user_method(PyObject *module, PyObject *user)
 {
     (void)module;
-    return py_journal_wanted && sources_set_user(user) != 0 ? NULL : Py_NewRef(Py_None);
+    const bool is_asked_for = py_journal_wanted || py_tags_wanted;
+    return is_asked_for && sources_set_user(user) != 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *state_method(PyObject *module, PyObject *unused)

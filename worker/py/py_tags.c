@@ -5,6 +5,7 @@
 #include "common/metric/stats.h"
 #include "worker/proto/client.h"
 #include "worker/py/py_group.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_late.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_series.h"
@@ -388,10 +389,14 @@ static int note_known(const struct request *r)
     return 0;
 }
 
+/* An event that names no user is of the one whose greenlet it is. */
 static int note_labels(const struct request *r)
 {
     struct series_key key = {.count = 0};
     int rc = 0;
+    PyObject *user = r->from->user ? NULL : py_journal_user();
+    if (user && user != Py_None)
+        r->from->user = user;
     if (key_of(r, the.labels.keys, &key)) {
         const struct series_pair pair = series_for(&the.labels, &key);
         if (pair.second)
@@ -400,6 +405,7 @@ static int note_labels(const struct request *r)
             rc = -1;
     }
     forget_key(&key);
+    Py_XDECREF(user);
     return rc;
 }
 
