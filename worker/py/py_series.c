@@ -89,17 +89,18 @@ bool py_series_count(struct series *s, double number)
 
 /* ---- by identity ---------------------------------------------------------------------------- */
 
-#define CACHE_BITS 10
+#define CACHE_BITS 11
 #define CACHE_SLOTS (1u << CACHE_BITS)
+#define CACHE_PROBES 4 /* slots that a key may be in, one after the other */
 
 struct series_cache {
     struct cache_slot {          /* beside a request it is cold: what a look needs lies together */
         struct series_pair pair; /* NULL: free */
-        struct series_key key;   /* owned here */
+        struct series_key key;   /* owned here; count 0: free */
     } slots[CACHE_SLOTS];
 };
 
-static size_t slot_of(const struct series_key *k)
+static size_t first_slot(const struct series_key *k)
 {
     uintptr_t mixed = k->count;
     for (unsigned i = 0; i < k->count; i++)
@@ -107,18 +108,40 @@ static size_t slot_of(const struct series_key *k)
     return mixed >> (64 - CACHE_BITS);
 }
 
+static bool is_same_key(const struct series_key *a, const struct series_key *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (unsigned i = 0; i < a->count; i++)
+        if (a->part[i] != b->part[i])
+            return false;
+    return true;
+}
+
 struct series_pair series_cache_find(const struct series_cache *c, const struct series_key *k)
 {
     const struct series_pair none = {NULL, NULL};
     if (!c || k->count > SERIES_KEY_MOST)
         return none;
-    const struct cache_slot *slot = &c->slots[slot_of(k)];
-    if (slot->key.count != k->count)
-        return none;
-    for (unsigned i = 0; i < k->count; i++)
-        if (slot->key.part[i] != k->part[i])
-            return none;
-    return slot->pair;
+    const size_t first = first_slot(k);
+    for (size_t i = 0; i < CACHE_PROBES; i++) {
+        const struct cache_slot *slot = &c->slots[(first + i) % CACHE_SLOTS];
+        if (__builtin_expect(is_same_key(&slot->key, k), 1))
+            return slot->pair;
+        if (!slot->key.count)
+            break;
+    }
+    return none;
+}
+
+/* For a key that is not there: a free one, else that of an older key. */
+static struct cache_slot *slot_for(struct series_cache *c, const struct series_key *k)
+{
+    const size_t first = first_slot(k);
+    for (size_t i = 0; i < CACHE_PROBES; i++)
+        if (!c->slots[(first + i) % CACHE_SLOTS].key.count)
+            return &c->slots[(first + i) % CACHE_SLOTS];
+    return &c->slots[first];
 }
 
 static void slot_clear(struct cache_slot *slot)
@@ -138,7 +161,7 @@ void series_cache_keep(struct series_cache **c, const struct series_key *k, stru
             return;
     if (!*c)
         *c = mem_zalloc(sizeof **c);
-    struct cache_slot *slot = &(*c)->slots[slot_of(k)];
+    struct cache_slot *slot = slot_for(*c, k);
     for (unsigned i = 0; i < k->count; i++)
         Py_INCREF(k->part[i]);
     slot_clear(slot);

@@ -52,7 +52,7 @@ struct sources {              /* the first that has a key counts */
 
 static PyObject *found(PyObject *dict, PyObject *key)
 {
-    if (!dict || !PyDict_Check(dict))
+    if (!dict || !PyDict_Check(dict) || !PyDict_GET_SIZE(dict))
         return NULL;
     PyObject *value = PyDict_GetItemWithError(dict, key);
     if (__builtin_expect(!value && PyErr_Occurred(), 0))
