@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #define SCALE_MOST 7
+#define DELTA_INTERVAL "1s" /* unless another is given */
 enum { DELTA = 1, CUMULATIVE = 2 };
 enum { HISTOGRAM = 9, EXPONENTIAL = 10 }; /* of Metric */
 
@@ -435,6 +436,11 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
 {
     static const struct courier_kind kind = {pack, deliver, reach, close_it};
     struct otlp_link *link = otlp_link_new(spec, OTLP_METRICS, why);
+    const bool is_delta = link && !sink_is_word(spec, "temporality", "cumulative");
+    if (is_delta && !sink_set_missing(spec, "interval", DELTA_INTERVAL, why)) {
+        otlp_link_free(link);
+        link = NULL;
+    }
     if (!link) {
         sink_spec_free(spec);
         return -1;
@@ -442,7 +448,7 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
     struct otlp *o = mem_zalloc(sizeof *o);
     o->spec = spec;
     o->link = link;
-    o->temporality = sink_is_word(spec, "temporality", "cumulative") ? CUMULATIVE : DELTA;
+    o->temporality = is_delta ? DELTA : CUMULATIVE;
     o->is_explicit = sink_is_word(spec, "histogram", "explicit_bucket_histogram");
     o->is_like_locust = sink_is_word(spec, "compat", "locust");
     *out = courier_output(&kind, o, spec);
@@ -451,7 +457,8 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
 
 static const struct sink_key KEYS[] = {
     {"temporality", SINK_CHOICE, "cumulative", "cumulative delta lowmemory",
-     "since the start, or since the push before (lowmemory: likewise); or as "
+     "since the start, or since the push before (lowmemory: likewise), then by itself every "
+     "second; or as "
      "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE has it"},
     {"histogram", SINK_CHOICE, "base2_exponential_bucket_histogram",
      "base2_exponential_bucket_histogram explicit_bucket_histogram",

@@ -655,6 +655,15 @@ def test_requests_have_their_scenario_class_and_group(tmp_path):
     check((labelled(tags), len(values)) for name, values, tags in sent if name == "katydid.response_time")
 
 
+def test_differences_are_sent_each_second_by_themselves(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as all_since, receivers.http_receiver() as delta:
+        with katydid("-f", file, "-H", shop.url, "--headless", "--exit-code-on-error", 0, "--out", f"otlp={all_since.url}", "--out", f"otlp={delta.url},temporality=delta", cwd=tmp_path) as run:
+            wait_for(lambda: len(delta.pushes) >= 6, "six pushes")
+            assert len(all_since.pushes) < len(delta.pushes)
+            run.signal(15)
+            assert run.wait() == 0, run.describe()
+
+
 def test_labels_are_asked_for_where_they_tell_something_apart(tmp_path):
     """One class, no scenarios, no group: requests have no more than method and name, and no series is kept for them."""
     with target() as shop, locustfile(USER) as file, receivers.http_receiver() as influx:
