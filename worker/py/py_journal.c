@@ -15,6 +15,7 @@
 #include "worker/py/py_group.h"
 #include "worker/py/py_journal_parts.h"
 #include "worker/py/py_mod.h"
+#include "worker/py/py_owner.h"
 #include "worker/py/py_tags.h"
 
 #include <assert.h>
@@ -189,7 +190,7 @@ void py_journal_note(const struct py_stats *s, PyObject *user, PyObject *tags, P
         journals_drop(journal_files.journals, JOURNALS_ALL);
         return;
     }
-    PyObject *owner = is_given(user) ? Py_NewRef(user) : sources_user();
+    PyObject *owner = is_given(user) ? Py_NewRef(user) : py_owner();
     const struct place_key key = {method, name, sources_class(owner), py_group_path()};
     struct journals *js = journal_files.journals;
     struct journal_request r = {.error = {q->failure ? q->failure : "", q->failure_len},
@@ -221,11 +222,6 @@ void py_journal_note(const struct py_stats *s, PyObject *user, PyObject *tags, P
     Py_XDECREF(owner);
     sources_drop(&from);
     scratch_give(&texts);
-}
-
-PyObject *py_journal_user(void)
-{
-    return sources_user();
 }
 
 /* ---- from Python ---------------------------------------------------------------------------- */
@@ -326,7 +322,7 @@ static PyObject *user_method(PyObject *module, PyObject *user)
 {
     (void)module;
     const bool is_asked_for = py_journal_wanted || py_tags_wanted;
-    return is_asked_for && sources_set_user(user) != 0 ? NULL : Py_NewRef(Py_None);
+    return is_asked_for && py_owner_set(user) != 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *state_method(PyObject *module, PyObject *unused)

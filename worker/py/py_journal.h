@@ -30,6 +30,3 @@ void py_journal_value(const struct series *s, double number, PyObject *group);
 void py_journal_dropped(const struct series *s, uint64_t count);
 
 int py_journal_values_init(PyObject *module);
-
-/* Whose greenlet it is that runs: new, or NULL. While there are files, or tags are wanted. */
-PyObject *py_journal_user(void);

@@ -39,10 +39,8 @@ void sources_pack_user(struct sbuf *texts, const struct sources *from, const str
 /* All others. */
 void sources_pack_tags(struct sbuf *texts, const struct sources *from, const struct tags *more);
 
-PyObject *sources_user(void);            /* new, or NULL: whose greenlet it is that runs */
 PyObject *sources_class(PyObject *user); /* borrowed, or NULL: its name */
 uint32_t sources_number(PyObject *user); /* which all of its sessions have; 0: it is none */
-int sources_set_user(PyObject *user);    /* whose greenlet it is. -1 with an exception */
 void sources_init(void);                 /* may leave an exception */
 
 /* py_journal_values.c: beginning and end of the files. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Whose a request or a value is: its user's class, scenario, group and tags, as texts. */
 #include "worker/py/py_journal_parts.h"
+#include "worker/py/py_owner.h"
 
 #include "common/metric/tags.h"
 #include "worker/py/py_client_session.h"
@@ -10,7 +11,6 @@
 
 static struct {
     PyObject *tags, *sample_tags, *number, *scenario, *group, *class; /* names */
-    PyObject *user;     /* a context variable: whose greenlet it is that runs */
     uint32_t last_user; /* the highest number that was given */
 } the;
 
@@ -218,21 +218,6 @@ uint32_t sources_number(PyObject *user)
     return n;
 }
 
-PyObject *sources_user(void)
-{
-    PyObject *user = NULL;
-    if (PyContextVar_Get(the.user, NULL, &user) != 0)
-        PyErr_Clear();
-    return user;
-}
-
-int sources_set_user(PyObject *user)
-{
-    PyObject *token = PyContextVar_Set(the.user, user);
-    Py_XDECREF(token);
-    return token ? 0 : -1;
-}
-
 void sources_init(void)
 {
     the.tags = PyUnicode_InternFromString("tags");
@@ -241,5 +226,5 @@ void sources_init(void)
     the.scenario = PyUnicode_InternFromString("scenario");
     the.group = PyUnicode_InternFromString("group");
     the.class = PyUnicode_InternFromString("class");
-    the.user = PyContextVar_New("katydid.user", NULL);
+    py_owner_init();
 }

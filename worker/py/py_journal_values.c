@@ -10,6 +10,7 @@
 #include "worker/py/py_client.h"
 #include "worker/py/py_journal.h"
 #include "worker/py/py_journal_parts.h"
+#include "worker/py/py_owner.h"
 #include "worker/py/py_mod.h"
 
 #include <math.h>
@@ -137,7 +138,7 @@ static void note(const struct series *series, PyObject *group, bool has_user,
         return;
     }
     PyErr_Fetch(&type, &value, &trace);
-    PyObject *owner = has_user ? sources_user() : NULL;
+    PyObject *owner = has_user ? py_owner() : NULL;
     gather(series, group, owner, list, count);
     Py_XDECREF(owner);
     PyErr_Restore(type, value, trace);

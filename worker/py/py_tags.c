@@ -5,9 +5,9 @@
 #include "common/metric/stats.h"
 #include "worker/proto/client.h"
 #include "worker/py/py_group.h"
-#include "worker/py/py_journal.h"
 #include "worker/py/py_late.h"
 #include "worker/py/py_mod.h"
+#include "worker/py/py_owner.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_stats.h"
 
@@ -394,7 +394,7 @@ static int note_labels(const struct request *r)
 {
     struct series_key key = {.count = 0};
     int rc = 0;
-    PyObject *user = r->from->user ? NULL : py_journal_user();
+    PyObject *user = r->from->user ? NULL : py_owner();
     if (user && user != Py_None)
         r->from->user = user;
     if (key_of(r, the.labels.keys, &key)) {
