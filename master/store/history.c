@@ -17,7 +17,7 @@
 
 #define BUSY_MS 5000
 #define RETRY_MS 10
-#define SCHEMA 3 /* user_version: 1 had no run_metric, 2 no run_started */
+#define SCHEMA 4 /* user_version: 1 had no run_metric, 2 no run_started, 3 no run_brief */
 
 /* ---- words about faults ---- */
 
@@ -95,7 +95,6 @@ static const char TABLES[] =
     "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, started REAL, profile TEXT, branch TEXT,"
     " state TEXT, valid INTEGER, pin TEXT, bytes INTEGER, run TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS run_profile ON run(profile, started);"
-    "CREATE INDEX IF NOT EXISTS run_started ON run(started);" /* with its key, the id */
     "CREATE INDEX IF NOT EXISTS run_going ON run(id) WHERE state='running';"
     "CREATE UNIQUE INDEX IF NOT EXISTS run_pin ON run(pin) WHERE pin IS NOT NULL;"
     "CREATE TABLE IF NOT EXISTS run_row(id TEXT, method TEXT, name TEXT, requests INTEGER,"
@@ -133,12 +132,40 @@ static int user_version(const struct history *h)
     return version;
 }
 
+/* ALTER TABLE has no IF NOT EXISTS. */
+static bool has_brief(const struct history *h)
+{
+    sqlite3_stmt *s = NULL;
+    const bool has = sqlite3_prepare_v2(h->db, "SELECT b_users FROM run", -1, &s, NULL) == SQLITE_OK;
+    sqlite3_finalize(s);
+    return has;
+}
+
+static int make_brief(const struct history *h)
+{
+    struct sbuf sql = {0};
+    for (size_t i = 0; i < HISTORY_BRIEF_COUNT; i++) {
+        sbuf_addf(&sql, "ALTER TABLE run ADD COLUMN %s AS (", history_brief[i].column);
+        history_brief_member(&history_brief[i], &sql);
+        sbuf_adds(&sql, ");");
+    }
+    sbuf_adds(&sql, "DROP INDEX IF EXISTS run_started;" /* run_brief begins as it did */
+                    "CREATE INDEX run_brief ON run(started,id,profile,branch,state,valid,pin");
+    for (size_t i = 0; i < HISTORY_BRIEF_COUNT; i++)
+        sbuf_addf(&sql, ",%s", history_brief[i].column);
+    sbuf_addc(&sql, ')');
+    const int rc = has_brief(h) ? SQLITE_OK : run_sql(h, sql.data);
+    sbuf_fini(&sql);
+    return rc;
+}
+
 static int make_tables(const struct history *h, char **why)
 {
     if (!is_of_network(h->folder) && use_write_ahead_log(h) != SQLITE_OK)
         return fail(h, why);
     if (run_sql(h, "BEGIN IMMEDIATE") == SQLITE_OK && run_sql(h, TABLES) == SQLITE_OK &&
-        run_sql(h, "PRAGMA user_version=3") == SQLITE_OK && run_sql(h, "COMMIT") == SQLITE_OK)
+        make_brief(h) == SQLITE_OK && run_sql(h, "PRAGMA user_version=4") == SQLITE_OK &&
+        run_sql(h, "COMMIT") == SQLITE_OK)
         return 0;
     const int code = fail(h, why);
     run_sql(h, "ROLLBACK");
@@ -159,6 +186,7 @@ static int prepare(struct history *h, bool may_write, char **why)
     const bool is_made = version < SCHEMA && (may_write || version > 0);
     const int code = is_made ? make_tables(h, why) : 0;
     h->has_metrics = code == 0 && (is_made || version > 1);
+    h->has_brief = code == 0 && (is_made || version > 3);
     if (code == 0 || may_write)
         return code;
     free(*why);

@@ -53,8 +53,8 @@ struct history_filter {
 };
 /* Those that fit, the newest first; a JSON array. */
 json_t *history_list(struct history *h, const struct history_filter *f);
-/* The same with no more than tables show (history_table, history_csv), in less than half of the
- * time. */
+/* The same with no more than tables show (history_table, history_csv), in a fraction of the time.
+ */
 json_t *history_list_brief(struct history *h, const struct history_filter *f);
 /* The same one by one, borrowed, until take says that it is enough. */
 void history_each(struct history *h, const struct history_filter *f,

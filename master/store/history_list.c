@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers of parameters are those of `filtered`. */
+/* Numbers of parameters are those of `bind`. */
 #define VERDICT                                                                                    \
     "CASE WHEN state<>'done' THEN state WHEN NOT valid THEN 'not valid'"                           \
     " WHEN json_extract(run,'$.verdict.gate_failed') THEN 'failed'"                                \
@@ -14,28 +14,76 @@
 #define WORDS                                                                                      \
     "id||' '||json_extract(run,'$.pin','$.note','$.tags','$.profile','$.locustfile','$.host',"     \
     "'$.git.branch','$.git.commit','$.test_id')"
-#define FILTER                                                                                     \
-    " WHERE (?1 IS NULL OR profile=?1) AND (?2 IS NULL OR branch=?2)"                              \
-    " AND (?3 IS NULL OR state=?3) AND (NOT ?4 OR valid)"                                          \
-    " AND (?5 IS NULL OR EXISTS(SELECT 1 FROM json_each(run,'$.tags')"                             \
-    " WHERE key=?5 AND (?6 IS NULL OR value=?6)))"                                                 \
-    " AND (?7 IS NULL OR (" VERDICT ")=?7) AND (?8 IS NULL OR instr(lower(" WORDS "),lower(?8)))"  \
-    " AND (?11 IS NULL OR substr(id,1,length(?11))=upper(?11)) AND (?12 IS NULL OR pin=?12)"
-#define NEWEST_FIRST " FROM run" FILTER " ORDER BY started DESC, id DESC LIMIT ?9 OFFSET ?10"
+/* Whether the condition is there, and it. What is in no index keeps a list from reading that
+ * alone, and so does a condition that is never asked. */
+struct condition {
+    bool is_there;
+    const char *sql;
+};
 
-static sqlite3_stmt *filtered(const struct history *h, const char *sql,
-                              const struct history_filter *f)
+static void add_conditions(struct sbuf *sql, const struct history_filter *f)
+{
+    const struct condition all[] = {
+        {f->profile, "profile=?1"},
+        {f->branch, "branch=?2"},
+        {f->state, "state=?3"},
+        {f->is_valid, "valid"},
+        {f->tag, "EXISTS(SELECT 1 FROM json_each(run,'$.tags')"
+                 " WHERE key=?5 AND (?6 IS NULL OR value=?6))"},
+        {f->verdict, "(" VERDICT ")=?7"},
+        {f->text && *f->text, "instr(lower(" WORDS "),lower(?8))"},
+        {f->prefix, "substr(id,1,length(?11))=upper(?11)"},
+        {f->pin, "pin=?12"},
+    };
+    sbuf_adds(sql, " FROM run");
+    for (size_t i = 0, n = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].is_there)
+            sbuf_addf(sql, " %s %s", n++ ? "AND" : "WHERE", all[i].sql);
+}
+
+static void bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+    if (at <= sqlite3_bind_parameter_count(s)) /* else nothing asks for it */
+        sqlite3_bind_text(s, at, text, -1, SQLITE_TRANSIENT);
+}
+
+static void bind(sqlite3_stmt *s, const struct history_filter *f)
 {
     const char *equals = f->tag ? strchr(f->tag, '=') : NULL;
     char *key =
         !f->tag ? NULL : mem_dup(f->tag, equals ? (size_t)(equals - f->tag) : strlen(f->tag));
-    sqlite3_stmt *s = history_statement(h, sql, "sssissss", f->profile, f->branch, f->state,
-                                        (int64_t)f->is_valid, key, equals ? equals + 1 : NULL,
-                                        f->verdict, f->text && *f->text ? f->text : NULL);
+    const char *const texts[] = {f->profile,
+                                 f->branch,
+                                 f->state,
+                                 NULL,
+                                 key,
+                                 equals ? equals + 1 : NULL,
+                                 f->verdict,
+                                 f->text && *f->text ? f->text : NULL,
+                                 NULL,
+                                 NULL,
+                                 f->prefix,
+                                 f->pin};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        bind_text(s, (int)i + 1, texts[i]);
     free(key);
-    if (s) {
-        sqlite3_bind_text(s, 11, f->prefix, -1, SQLITE_TRANSIENT);
-        sqlite3_bind_text(s, 12, f->pin, -1, SQLITE_TRANSIENT);
+}
+
+/* select: "SELECT …", of the runs that fit. */
+static sqlite3_stmt *filtered(const struct history *h, const char *select,
+                              const struct history_filter *f, bool is_count)
+{
+    struct sbuf sql = {0};
+    sbuf_adds(&sql, select);
+    add_conditions(&sql, f);
+    if (!is_count)
+        sbuf_adds(&sql, " ORDER BY started DESC, id DESC LIMIT ?9 OFFSET ?10");
+    sqlite3_stmt *s = history_statement(h, sql.data, "");
+    sbuf_fini(&sql);
+    if (!s)
+        return NULL;
+    bind(s, f);
+    if (!is_count) {
         sqlite3_bind_int64(s, 9, f->limit ? (int64_t)f->limit : -1);
         sqlite3_bind_int64(s, 10, (int64_t)f->skip);
     }
@@ -46,7 +94,7 @@ void history_each(struct history *h, const struct history_filter *f,
                   bool (*take)(void *arg, json_t *run), void *arg)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = filtered(h, "SELECT run" NEWEST_FIRST, f);
+    sqlite3_stmt *s = filtered(h, "SELECT run", f, false);
     for (bool goes_on = true; goes_on && s && sqlite3_step(s) == SQLITE_ROW;) {
         const char *text = (const char *)sqlite3_column_text(s, 0);
         json_t *run = text ? json_loads(text, 0, NULL) : NULL;
@@ -59,72 +107,114 @@ void history_each(struct history *h, const struct history_filter *f,
 json_t *history_list(struct history *h, const struct history_filter *f)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    return history_collect(filtered(h, "SELECT run" NEWEST_FIRST, f), true);
+    return history_collect(filtered(h, "SELECT run", f, false), true);
 }
 
 /* ---- what tables show ---- */
 
-static const char BRIEF[] =
-    "SELECT json_extract(run,'$.users','$.users_most','$.plans','$.duration','$.locustfile',"
-    "'$.note','$.git','$.verdict','$.iterations'),valid,id,started,profile,state,pin,"
-    "json_extract(run,'$.totals.requests'),json_extract(run,'$.totals.rps'),"
-    "json_extract(run,'$.totals.mean'),json_extract(run,'$.totals.p50'),"
-    "json_extract(run,'$.totals.p90'),json_extract(run,'$.totals.p95'),"
-    "json_extract(run,'$.totals.p99'),json_extract(run,'$.totals.p999'),"
-    "json_extract(run,'$.totals.fail_ratio')" NEWEST_FIRST;
+const struct history_brief history_brief[HISTORY_BRIEF_COUNT] = {
+    {"b_users", "", "users", false},
+    {"b_users_most", "", "users_most", false},
+    {"b_plans", "", "plans", false},
+    {"b_duration", "", "duration", false},
+    {"b_locustfile", "", "locustfile", false},
+    {"b_note", "", "note", false},
+    {"b_commit", "git", "commit", false},
+    {"b_gate_failed", "verdict", "gate_failed", true},
+    {"b_thresholds", "verdict", "thresholds", false},
+    {"b_passed", "verdict", "passed", true},
+    {"b_iterations", "iterations", "started", false},
+    {"b_requests", "totals", "requests", false},
+    {"b_rps", "totals", "rps", false},
+    {"b_mean", "totals", "mean", false},
+    {"b_p50", "totals", "p50", false},
+    {"b_p90", "totals", "p90", false},
+    {"b_p95", "totals", "p95", false},
+    {"b_p99", "totals", "p99", false},
+    {"b_p999", "totals", "p999", false},
+    {"b_fail_ratio", "totals", "fail_ratio", false},
+};
 
-static const char *const MEMBERS[] = {"users", "users_most", "plans",   "duration",  "locustfile",
-                                      "note",  "git",        "verdict", "iterations"};
-static const char *const COLUMNS[] = {"id", "started", "profile", "state", "pin"};
-static const char *const FIGURES_OF[] = {"requests", "rps", "mean", "p50",       "p90",
-                                         "p95",      "p99", "p999", "fail_ratio"};
-
-static void set_column(json_t *object, const char *key, sqlite3_stmt *s, int column)
+void history_brief_member(const struct history_brief *b, struct sbuf *sql)
 {
-    const int type = sqlite3_column_type(s, column);
-    if (type == SQLITE_NULL)
-        return;
-    json_object_set_new(object, key,
-                        type == SQLITE_INTEGER ? json_integer(sqlite3_column_int64(s, column))
-                        : type == SQLITE_FLOAT
-                            ? json_real(sqlite3_column_double(s, column))
-                            : json_string((const char *)sqlite3_column_text(s, column)));
+    sbuf_addf(sql, "json_extract(run,'$.%s%s%s')", b->object, *b->object ? "." : "", b->key);
+}
+
+/* Columns of the run itself, before those of history_brief. */
+static const struct history_brief OWN[] = {
+    {"id", "", "id", false},         {"started", "", "started", false},
+    {"profile", "", "profile", false}, {"state", "", "state", false},
+    {"pin", "", "pin", false},       {"branch", "git", "branch", false},
+    {"valid", "", "valid", true},
+};
+#define OWN_COUNT (sizeof OWN / sizeof *OWN)
+
+static json_t *value_of(sqlite3_stmt *s, int column, bool is_bool)
+{
+    switch (sqlite3_column_type(s, column)) {
+    case SQLITE_NULL:
+        return NULL;
+    case SQLITE_INTEGER:
+        return is_bool ? json_boolean(sqlite3_column_int(s, column))
+                       : json_integer(sqlite3_column_int64(s, column));
+    case SQLITE_FLOAT:
+        return json_real(sqlite3_column_double(s, column));
+    default:
+        return json_string((const char *)sqlite3_column_text(s, column));
+    }
+}
+
+static json_t *object_in(json_t *run, const char *name)
+{
+    json_t *object = *name ? json_object_get(run, name) : run;
+    if (!object && json_object_set_new(run, name, json_object()) == 0)
+        object = json_object_get(run, name);
+    return object;
 }
 
 static json_t *brief(sqlite3_stmt *s)
 {
-    json_t *run = json_object(), *totals = json_object(), *value;
-    json_t *members = json_loads((const char *)sqlite3_column_text(s, 0), 0, NULL);
-    int column = 2;
-    size_t i;
-    json_array_foreach(members, i, value) if (!json_is_null(value))
-        json_object_set(run, MEMBERS[i], value);
-    json_object_set_new(run, "valid", json_boolean(sqlite3_column_int(s, 1)));
-    for (i = 0; i < sizeof COLUMNS / sizeof *COLUMNS; i++)
-        set_column(run, COLUMNS[i], s, column++);
-    for (i = 0; i < sizeof FIGURES_OF / sizeof *FIGURES_OF; i++)
-        set_column(totals, FIGURES_OF[i], s, column++);
-    json_object_set_new(run, "totals", totals);
-    json_decref(members);
+    json_t *run = json_object();
+    for (size_t i = 0; i < OWN_COUNT + HISTORY_BRIEF_COUNT; i++) {
+        const struct history_brief *b = i < OWN_COUNT ? &OWN[i] : &history_brief[i - OWN_COUNT];
+        json_t *value = value_of(s, (int)i, b->is_bool);
+        if (value)
+            json_object_set_new_nocheck(object_in(run, b->object), b->key, value);
+    }
     return run;
 }
 
-/* SQLite finds a few members in a fraction of the time that reading all of them takes. */
+static void select_brief(const struct history *h, struct sbuf *sql)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++)
+        sbuf_addf(sql, "%s%s", i ? "," : "SELECT ", OWN[i].column);
+    for (size_t i = 0; i < HISTORY_BRIEF_COUNT; i++) {
+        sbuf_addc(sql, ',');
+        if (h->has_brief)
+            sbuf_adds(sql, history_brief[i].column);
+        else
+            history_brief_member(&history_brief[i], sql);
+    }
+}
+
 json_t *history_list_brief(struct history *h, const struct history_filter *f)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = filtered(h, BRIEF, f);
+    struct sbuf select = {0};
+    select_brief(h, &select);
+    sqlite3_stmt *s = filtered(h, select.data, f, false);
     json_t *list = json_array();
     while (s && sqlite3_step(s) == SQLITE_ROW)
         json_array_append_new(list, brief(s));
     sqlite3_finalize(s);
+    sbuf_fini(&select);
     return list;
 }
 
 size_t history_count(struct history *h, const struct history_filter *f)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = filtered(h, "SELECT count(*) FROM run" FILTER, f);
+    sqlite3_stmt *s = filtered(h, "SELECT count(*)", f, true);
     const int64_t count = s && sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
     sqlite3_finalize(s);
     return (size_t)count;

@@ -10,27 +10,22 @@
 #include "master/store/context.h"
 #include "master/store/sheet.h"
 #include "master/store/side.h"
-#include "tests/unit/folder.h"
+#include "tests/unit/history_folder.h"
 #include "tests/unit/played_runs.h"
 
-static char folder[] = "/tmp/katydid-contrast-XXXXXX";
-static struct history *h;
 static double clock_s;
 
 static int open_new(void **state)
 {
-    char *why = NULL;
     (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
     clock_s = 1700000000;
-    return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
+    return open_history_folder();
 }
 
 static int close_it(void **state)
 {
     (void)state;
-    history_close(h);
-    return remove_with_files(folder);
+    return close_history_folder();
 }
 
 /* A run of four rows, of which the second takes so many times as long. */

@@ -11,39 +11,28 @@
 #include "common/base/sbuf.h"
 #include "master/store/history_words.h"
 #include "master/store/run_about.h"
+#include "master/store/run_file.h"
 #include "master/store/run_id.h"
+#include "tests/unit/history_folder.h"
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/katydid-history-XXXXXX";
-static struct history *h;
 
 static int open_new(void **state)
 {
-    char *why = NULL;
     (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
+    return open_history_folder();
 }
 
 static int close_it(void **state)
 {
-    struct sbuf command = {0};
     (void)state;
-    history_close(h);
-    static const char *const names[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < 3; i++) {
-        sbuf_clear(&command);
-        sbuf_addf(&command, "%s/runs.db%s", folder, names[i]);
-        unlink(command.data);
-    }
-    sbuf_fini(&command);
-    return rmdir(folder);
+    return close_history_folder();
 }
 
 /* Of a minute: the id says which. */
@@ -212,6 +201,74 @@ static void what_is_pinned_stays(void **state)
     free(first);
 }
 
+static void put_of_size(int minute, double bytes, const char *pin)
+{
+    char *why = NULL;
+    json_t *run = history_get(h, put(minute, "main", true));
+    json_object_set_new(run, "bytes", json_integer((json_int_t)bytes));
+    assert_int_equal(history_put(h, run, &why), 0);
+    if (pin)
+        assert_int_equal(history_pin(h, json_string_value(json_object_get(run, "id")), pin, &why),
+                         0);
+    json_decref(run);
+}
+
+/* The oldest go first; the newest stays, however large it is. */
+static void runs_take_no_more_room_than_they_may(void **state)
+{
+    char *why = NULL;
+    (void)state;
+    put_of_size(0, 2e6, "base");
+    for (int minute = 1; minute < 6; minute++)
+        put_of_size(minute, 2e6, NULL);
+    assert_int_equal(history_prune(h, &(struct history_keep){.megabytes = 12}, 0, &why), 0);
+    assert_int_equal(history_prune(h, &(struct history_keep){.megabytes = 5}, 0, &why), 3);
+    assert_found("latest 9", "5 4 0");
+    assert_int_equal(history_prune(h, &(struct history_keep){.megabytes = 1}, 0, &why), 1);
+    assert_found("latest 9", "5 0");
+    assert_int_equal(history_prune(h, &(struct history_keep){.runs = 1}, 0, &why), 0);
+    assert_found("latest 9", "5 0");
+}
+
+static void a_run_that_goes_on_stays(void **state)
+{
+    char *why = NULL, *id = mem_strdup(put(0, "main", true));
+    (void)state;
+    put(1, "main", true);
+    char *path = history_path(h, id);
+    struct run_file *file = run_file_create(path);
+    assert_int_equal(history_prune(h, &(struct history_keep){.runs = 1}, 0, &why), 0);
+    assert_int_equal(history_remove(h, id, &why), -1);
+    assert_non_null(strstr(why, "goes on"));
+    run_file_close(file);
+    assert_int_equal(history_prune(h, &(struct history_keep){.runs = 1}, 0, &why), 1);
+    assert_int_equal(access(path, F_OK), -1);
+    free(why);
+    free(path);
+    free(id);
+}
+
+/* Of the time of the world, wherever the machine is: sorted by name runs are in its order. */
+static void an_id_says_when_its_run_began_and_nothing_of_where(void **state)
+{
+    static const unsigned char random[RUN_ID_RANDOM] = {7};
+    char ids[3][RUN_ID_SIZE], later[RUN_ID_SIZE];
+    static const char *const zones[] = {"UTC", "Pacific/Kiritimati", "America/Los_Angeles"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        setenv("TZ", zones[i], 1);
+        tzset();
+        run_id_make(ids[i], 1700000000.5, random);
+        assert_true(run_id_is(ids[i]));
+    }
+    unsetenv("TZ");
+    tzset();
+    assert_string_equal(ids[0], ids[1]);
+    assert_string_equal(ids[0], ids[2]);
+    run_id_make(later, 1700000000.75, random);
+    assert_true(strcmp(ids[0], later) < 0);
+}
+
 static void runs_are_as_old_as_the_clock_that_is_passed_in_says(void **state)
 {
     const struct history_keep keep = {.days = 1};
@@ -336,6 +393,19 @@ static bool is_sorted_anew(void)
     return sorts;
 }
 
+/* As version 2 had it. */
+static void make_old(void)
+{
+    with_table("CREATE TABLE old(id TEXT PRIMARY KEY, started REAL, profile TEXT, branch TEXT,"
+               " state TEXT, valid INTEGER, pin TEXT, bytes INTEGER, run TEXT NOT NULL)"
+               " WITHOUT ROWID;"
+               "INSERT INTO old SELECT id,started,profile,branch,state,valid,pin,bytes,run FROM run;"
+               "DROP TABLE run; ALTER TABLE old RENAME TO run;"
+               "CREATE INDEX run_profile ON run(profile, started);"
+               "PRAGMA user_version=2",
+               NULL, NULL);
+}
+
 /* Also of a table that an older Katydid made. */
 static void the_newest_runs_are_listed_without_sorting_all(void **state)
 {
@@ -344,7 +414,7 @@ static void the_newest_runs_are_listed_without_sorting_all(void **state)
     assert_false(is_sorted_anew());
     put(1, "main", true);
     put(2, "main", true);
-    with_table("DROP INDEX run_started; PRAGMA user_version=2", NULL, NULL);
+    make_old();
     assert_true(is_sorted_anew());
     history_close(h);
     assert_non_null(h = history_open(folder, false, &why));
@@ -437,6 +507,9 @@ int main(void)
                                         open_new, close_it),
         cmocka_unit_test_setup_teardown(tables_have_room_for_any_time, open_new, close_it),
         cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
+        cmocka_unit_test_setup_teardown(runs_take_no_more_room_than_they_may, open_new, close_it),
+        cmocka_unit_test_setup_teardown(a_run_that_goes_on_stays, open_new, close_it),
+        cmocka_unit_test(an_id_says_when_its_run_began_and_nothing_of_where),
         cmocka_unit_test_setup_teardown(runs_are_as_old_as_the_clock_that_is_passed_in_says,
                                         open_new, close_it),
         cmocka_unit_test_setup_teardown(what_people_added_stays_when_the_run_is_put_again, open_new,

@@ -9,32 +9,27 @@
 #include "common/base/mem.h"
 #include "master/store/narrow.h"
 #include "master/store/run_id.h"
-#include "tests/unit/folder.h"
+#include "tests/unit/history_folder.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/katydid-narrow-XXXXXX";
-static struct history *h;
 static json_t *ids;
 
 static int open_new(void **state)
 {
-    char *why = NULL;
     (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
     ids = json_array();
-    return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
+    return open_history_folder();
 }
 
 static int close_it(void **state)
 {
     (void)state;
-    history_close(h);
     json_decref(ids);
-    return remove_with_files(folder);
+    return close_history_folder();
 }
 
 /* A run whose p95 is so, and of whose requests that share failed. */
