@@ -41,12 +41,14 @@ int baseline_open(struct master *m)
 {
     const struct options *o = m->o;
     char *why = NULL;
-    if (!o->baseline && !o->gate_file)
+    struct gate gate;
+    const int given = gate_given(&gate, o->gate_file, &why);
+    if (given < 0)
+        return master_failure(EXIT_USAGE, why);
+    if (!o->baseline && given == GATE_USUAL)
         return 0;
     struct baseline *b = m->judging.baseline = mem_zalloc(sizeof *b);
-    b->gate = gate_usual;
-    if (o->gate_file && gate_load(&b->gate, o->gate_file, &why) != 0)
-        return master_failure(EXIT_USAGE, why);
+    b->gate = gate;
     return use_runs(b, o->baseline);
 }
 

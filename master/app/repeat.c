@@ -137,14 +137,19 @@ void repeat_judge(struct master *m, bool is_valid, const struct gate *gate)
     if (!r->is_auto)
         return;
     struct sbuf words = {0};
-    if (is_enough(m, is_valid, gate, &words))
+    const bool is_known = is_enough(m, is_valid, gate, &words);
+    if (is_known)
         r->goes_on = false;
     if (r->goes_on && write(r->fd, "m", 1) != 1) {
         log_warning(MAIN_LOGGER, "--repeat: cannot ask for one more run: %s", strerror(errno));
         r->goes_on = false;
     }
     log_info(MAIN_LOGGER, "Run %d of at most %d: %s%s", r->number, r->most,
-             words.data ? words.data : "it has no figures", r->goes_on ? ": once more" : "");
+             words.data ? words.data : "it has no figures",
+             r->goes_on            ? ": once more"
+             : is_known            ? ""
+             : r->number < r->most ? ""
+                                   : ", and no more runs are made");
     sbuf_fini(&words);
 }
 
@@ -281,8 +286,7 @@ static size_t stored(const struct repeating *r)
 static const struct gate *gate_of(const struct options *o, struct gate *g)
 {
     char *why = NULL;
-    *g = gate_usual;
-    if (o->gate_file && gate_load(g, o->gate_file, &why) != 0)
+    if (gate_given(g, o->gate_file, &why) < 0)
         *g = gate_usual; /* a run has said so, and ended */
     free(why);
     return g;

@@ -59,7 +59,7 @@ static void name_line(const struct contrast *c, struct sbuf *words)
     if (!most)
         return;
     sbuf_adds(words, contrast_figure_name(most->rule->figure));
-    if (*most->name)
+    if (*most->name || *most->method)
         sbuf_addf(words, " of %s %s", most->method, most->name);
     sbuf_adds(words, ": ");
     contrast_add_value(words, most->rule->figure, most->change.before);

@@ -147,6 +147,7 @@ struct job {
     struct history *h;
     struct asked a;
     char *why;
+    bool is_gated; /* compare: its rules are somebody's own */
 };
 
 static char *one_id(struct job *j, const char *spec)
@@ -382,7 +383,7 @@ static int compare_sides(struct job *j, const struct side *before, const struct 
     }
     json_decref(context);
     print(&out);
-    const int code = c.refusal ? EXIT_FAILED : j->a.gate && contrast_fails(&c) ? EXIT_WORSE : 0;
+    const int code = c.refusal ? EXIT_FAILED : j->is_gated && contrast_fails(&c) ? EXIT_WORSE : 0;
     contrast_fini(&c);
     return code;
 }
@@ -390,10 +391,12 @@ static int compare_sides(struct job *j, const struct side *before, const struct 
 static int compare(struct job *j)
 {
     struct side before = {0}, after = {0};
-    struct gate gate = gate_usual;
+    struct gate gate;
     int code = EXIT_FAILED;
-    if (j->a.gate && gate_load(&gate, j->a.gate, &j->why) != 0)
-        return complain("--gate: %s", j->why);
+    const int given = gate_given(&gate, j->a.gate, &j->why);
+    if (given < 0)
+        return complain("%s%s", j->a.gate ? "--gate: " : "", j->why);
+    j->is_gated = given == GATE_GIVEN;
     struct side_ask ask = {.gate = &gate};
     bool is_open = side_open(&after, j->h, j->a.words[1], &ask, &j->why);
     if (is_open)

@@ -75,7 +75,7 @@ static bool make_pair(struct steady *a, struct steady *b)
 
 static const struct tally *find_row(const struct stats *s, const char *method, const char *name)
 {
-    return *name ? stats_find(s, method, name) : &s->total;
+    return *name || *method ? stats_find(s, method, name) : &s->total;
 }
 
 /* ---- whether they can be compared ---- */

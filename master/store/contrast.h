@@ -39,6 +39,10 @@ int gate_read(struct gate *g, const json_t *from, char **why);
 
 /* The same of a file, TOML or JSON; of a project's file its [tool.katydid.gate]. */
 int gate_load(struct gate *g, const char *path, char **why);
+/* The gate of that file; NULL: of the project's in the working directory, or the usual one.
+ * GATE_USUAL or GATE_GIVEN; -1 and *why (malloced). */
+enum { GATE_USUAL, GATE_GIVEN };
+int gate_given(struct gate *g, const char *path, char **why);
 
 enum contrast_answer { ANSWER_FINE, ANSWER_WORSE, ANSWER_UNSURE, ANSWER_NONE };
 const char *contrast_answer_name(enum contrast_answer a); /* "not worse" … */

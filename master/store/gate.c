@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* gate: the rules of a gate, as files have them, and what came of them in words. */
+/* gate: the rules of a gate, as files have them. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/data/number_text.h"
 #include "master/options/options.h"
 #include "master/store/contrast.h"
 #include <ctype.h>
@@ -208,18 +207,30 @@ int gate_read(struct gate *g, const json_t *from, char **why)
     return rules ? read_rules(g, rules, why) : 0;
 }
 
+/* NULL: it has none. */
+static const json_t *project_part(const json_t *whole)
+{
+    return json_object_get(json_object_get(json_object_get(whole, "tool"), "katydid"), "gate");
+}
+
 static const json_t *part_of(const json_t *whole)
 {
-    const json_t *part =
-        json_object_get(json_object_get(json_object_get(whole, "tool"), "katydid"), "gate");
+    const json_t *part = project_part(whole);
     if (!part)
         part = json_object_get(whole, "gate");
     return part ? part : whole;
 }
 
+static void name_file(const char *path, char **why)
+{
+    char *words = sbuf_words("%s: %s", path, *why);
+    free(*why);
+    *why = words;
+}
+
 int gate_load(struct gate *g, const char *path, char **why)
 {
-    struct sbuf text = {0}, words = {0};
+    struct sbuf text = {0};
     const size_t len = strlen(path);
     if (options_slurp(path, true, &text) != 0) {
         sbuf_fini(&text);
@@ -232,206 +243,33 @@ int gate_load(struct gate *g, const char *path, char **why)
     int rc = whole     ? gate_read(g, part_of(whole), why)
              : is_json ? refuse(why, "line %d: it is no good JSON: %s", error.line, error.text)
                        : refuse(why, "it is no good TOML");
-    if (rc != 0) {
-        sbuf_addf(&words, "%s: %s", path, *why);
-        free(*why);
-        *why = sbuf_take(&words);
-    }
+    if (rc != 0)
+        name_file(path, why);
     json_decref(whole);
     sbuf_fini(&text);
     return rc;
 }
 
-/* ---- words ---- */
-
-const char *contrast_answer_name(enum contrast_answer a)
+/* Others wrote it, and not for us: what is no gate is none of our business. */
+int gate_given(struct gate *g, const char *path, char **why)
 {
-    static const char *const names[] = {"not worse", "worse", "cannot tell", "no data"};
-    return names[a];
-}
-
-bool contrast_fails(const struct contrast *c)
-{
-    return contrast_reason(c) != NULL;
-}
-
-const char *contrast_reason(const struct contrast *c)
-{
-    if (c->worse > 0)
-        return "worse than the baseline";
-    if (!c->fails_unsure)
-        return NULL;
-    if (c->refusal)
-        return "not compared with the baseline (cant_tell = fail)";
-    return c->unsure > 0 ? "cannot tell whether it is worse than the baseline (cant_tell = fail)"
-                         : NULL;
-}
-
-/* That it fails is no property of the figures. */
-static const char UNSURE_FAILS[] = "What cannot be told fails here (cant_tell = \"fail\"). ";
-
-void contrast_add_value(struct sbuf *out, enum contrast_figure f, double value)
-{
-    if (!isfinite(value))
-        sbuf_adds(out, "–");
-    else if (f == FIGURE_FAIL_RATIO)
-        sbuf_addf(out, "%.2f %%", 100 * value);
-    else if (f == FIGURE_RPS)
-        sbuf_addf(out, "%.1f/s", value);
-    else
-        sbuf_addf(out, value < 10 ? "%.2f ms" : "%.0f ms", value);
-}
-
-static void add_change(struct sbuf *out, const struct contrast_line *l)
-{
-    const struct change *c = &l->change;
-    const bool is_share = l->rule->margin.is_share;
-    const double off = is_share ? 0 : 1;
-    if (!c->is_there)
-        return;
-    sbuf_addf(out, is_share ? "%+.2f pp [%+.2f, %+.2f]" : "%+.1f %% [%+.1f, %+.1f]",
-              100 * (c->change - off), 100 * (c->low - off), 100 * (c->high - off));
-}
-
-static void add_cell(struct sbuf *out, const char *text)
-{
-    struct sbuf visible = {0};
-    output_add_visible(&visible, text);
-    for (const char *c = visible.data; c && *c; c++)
-        sbuf_addf(out, strchr("|\\`<", *c) ? "\\%c" : "%c", *c);
-    sbuf_fini(&visible);
-}
-
-static void add_line(struct sbuf *out, const struct contrast_line *l)
-{
-    const char *name = contrast_figure_name(l->rule->figure);
-    sbuf_addf(out, "| %s ", name);
-    if (*l->name) {
-        sbuf_adds(out, "of ");
-        add_cell(out, l->method);
-        sbuf_adds(out, " ");
-        add_cell(out, l->name);
-        sbuf_adds(out, " ");
-    }
-    sbuf_adds(out, "| ");
-    contrast_add_value(out, l->rule->figure, l->change.before);
-    sbuf_adds(out, " | ");
-    contrast_add_value(out, l->rule->figure, l->change.after);
-    sbuf_adds(out, " | ");
-    add_change(out, l);
-    sbuf_addf(out, " | %s%s%s", l->answer == ANSWER_WORSE ? "**" : "",
-              contrast_answer_name(l->answer), l->answer == ANSWER_WORSE ? "**" : "");
-    if (l->answer == ANSWER_UNSURE && l->needs > 1 && l->needs < 1000)
-        sbuf_addf(out, " (about %.1f times as much would tell)", l->needs);
-    sbuf_adds(out, " |\n");
-}
-
-void contrast_add_basis(const struct contrast *c, struct sbuf *out)
-{
-    static const char *const words[] = {
-        "intervals are of the runs of both sides (Welch)",
-        "how much runs differ by themselves was learnt from earlier ones",
-        "how much runs differ by themselves is assumed (5 %): too few earlier runs are stored"};
-    for (size_t i = 0; i < c->count; i++)
-        if (c->lines[i].change.is_there) {
-            sbuf_addf(out, "95 %% intervals; %s. ", words[c->lines[i].change.basis]);
-            return;
-        }
-}
-
-void contrast_markdown(const struct contrast *c, const char *before, const char *after,
-                       struct sbuf *out)
-{
-    if (c->refusal) {
-        sbuf_adds(out, "Not compared: ");
-        add_cell(out, c->refusal);
-        sbuf_addf(out, ". %s%s\n", c->fails_unsure ? UNSURE_FAILS : "", c->remarks);
-        return;
-    }
-    sbuf_adds(out, "| figure | ");
-    add_cell(out, before);
-    sbuf_adds(out, " | ");
-    add_cell(out, after);
-    sbuf_adds(out, " | change [95 %] | answer |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < c->count; i++)
-        add_line(out, &c->lines[i]);
-    sbuf_adds(out, "\n");
-    contrast_add_basis(c, out);
-    sbuf_adds(out, c->fails_unsure && c->unsure > 0 ? UNSURE_FAILS : "");
-    sbuf_adds(out, c->remarks);
-    sbuf_addf(out,
-              "Distributions are at most %.1f %% apart (at %.4g ms); a request of the later run "
-              "is slower than one of the earlier with a probability of %.1f %%.\n",
-              100 * c->distance, c->at_ms, 50 + 50 * c->delta);
-}
-
-static json_t *real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* "412 ms → 486 ms, +18.0 % [+9.0, +27.0]" */
-static char *shown(const struct contrast_line *l)
-{
+    static const char project[] = "pyproject.toml";
     struct sbuf text = {0};
-    contrast_add_value(&text, l->rule->figure, l->change.before);
-    sbuf_adds(&text, " → ");
-    contrast_add_value(&text, l->rule->figure, l->change.after);
-    sbuf_adds(&text, l->change.is_there ? ", " : "");
-    add_change(&text, l);
-    return sbuf_take(&text);
-}
-
-json_t *contrast_object(const struct contrast *c)
-{
-    static const char *const basis[] = {"runs", "history", "assumed"};
-    json_t *lines = json_array();
-    for (size_t i = 0; i < c->count; i++) {
-        const struct contrast_line *l = &c->lines[i];
-        const struct change *x = &l->change;
-        char *words = shown(l);
-        json_array_append_new(
-            lines,
-            json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:s,s:s,s:o,s:s}", "stat",
-                      contrast_figure_name(l->rule->figure), "method", l->method, "name", l->name,
-                      "before", real(x->before), "after", real(x->after), "change", real(x->change),
-                      "low", real(x->low), "high", real(x->high), "p_worse", real(x->p_worse),
-                      "p_fine", real(x->p_fine), "margin", l->rule->margin.share, "basis",
-                      basis[x->basis], "answer", contrast_answer_name(l->answer), "needs",
-                      real(l->needs), "shown", words));
-        free(words);
-    }
-    return json_pack("{s:s?,s:s,s:i,s:i,s:f,s:f,s:f,s:o}", "refusal", c->refusal, "remarks",
-                     c->remarks, "worse", (int)c->worse, "unsure", (int)c->unsure, "distance",
-                     c->distance, "at_ms", c->at_ms, "delta", c->delta, "lines", lines);
-}
-
-/* Of the newest run of each side. */
-static json_t *curve_points(const struct contrast_curve *c)
-{
-    json_t *points = json_array();
-    for (size_t at = 0; at < c->count; at++) {
-        json_t *point = json_pack("[f]", c->share[at]);
-        const struct interval of[] = {c->of[0][at], c->of[1][at], c->change[at]};
-        for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-            json_array_append_new(point, real(of[i].value));
-            json_array_append_new(point, real(of[i].low));
-            json_array_append_new(point, real(of[i].high));
-        }
-        json_array_append_new(points, point);
-    }
-    return points;
-}
-
-void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out)
-{
-    json_t *all = contrast_object(c);
-    json_object_set_new(all, "curve", curve_points(&c->curve));
-    if (context)
-        json_object_update(all, (json_t *)(uintptr_t)context);
-    char *text = json_dumps(all, JSON_INDENT(1));
-    sbuf_adds(out, text ? text : "{}");
-    sbuf_addc(out, '\n');
-    free(text);
-    json_decref(all);
+    *g = gate_usual;
+    if (path)
+        return gate_load(g, path, why) == 0 ? GATE_GIVEN : -1;
+    options_slurp(project, false, &text);
+    const bool is_named = text.len > 0 && strstr(text.data, "tool.katydid.gate") != NULL;
+    json_t *whole = is_named ? options_toml_document(project, text.data, text.len) : NULL;
+    const json_t *part = project_part(whole);
+    int rc = GATE_USUAL;
+    if (is_named && !whole)
+        rc = refuse(why, "it is no good TOML");
+    else if (part)
+        rc = gate_read(g, part, why) == 0 ? GATE_GIVEN : -1;
+    if (rc < 0)
+        name_file(project, why);
+    json_decref(whole);
+    sbuf_fini(&text);
+    return rc;
 }

@@ -98,7 +98,7 @@ static void add_line(struct sbuf *out, const struct contrast_line *l)
 {
     sbuf_adds(out, "<tr><td>");
     sbuf_adds(out, contrast_figure_name(l->rule->figure));
-    if (*l->name) {
+    if (*l->name || *l->method) {
         sbuf_adds(out, " of ");
         add_text(out, l->method);
         sbuf_addc(out, ' ');

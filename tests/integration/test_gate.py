@@ -91,7 +91,7 @@ def test_a_run_with_a_slower_request_fails_by_that_row_and_an_equal_one_passes(t
     assert {line["name"]: line["answer"] for line in json.loads((tmp_path / "equal.json").read_text())["baseline"]["lines"]} == {"": "not worse", "/look": "not worse", "/buy": "not worse"}, equal.describe()
     told = json.loads((tmp_path / "slow.json").read_text())["baseline"]
     assert {line["name"]: line["answer"] for line in told["lines"]} == {"": "not worse", "/look": "not worse", "/buy": "worse"}, told
-    assert slow.code == REGRESSION and re.search(r"^\| p50 of GET /buy \|.*\| \*\*worse\*\* \|$", slow.stderr, re.M) and "Exit code 94: worse than the baseline" in slow.stderr, slow.describe()
+    assert slow.code == REGRESSION and re.search(r"^\| p50 of `GET /buy` \|.*\| \*\*worse\*\* \|$", slow.stderr, re.M) and "Exit code 94: worse than the baseline" in slow.stderr, slow.describe()
     for other, code in (("equal", 0), ("slow", REGRESSION)):
         said = compare(first, tmp_path / f"{other}.json", "--gate", gate, "--history", tmp_path / "none")
         assert (said.returncode, "**worse**" in said.stdout) == (code, code != 0), said

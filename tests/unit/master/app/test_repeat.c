@@ -94,7 +94,7 @@ static void the_last_run_compares_all_of_them(void **state)
     assert_false(repeat_goes_on(&b->m));
     assert_string_equal(baseline_reason(&b->m), "worse than the baseline");
     assert_non_null(strstr(baseline_words(&b->m), "| these 3 runs |"));
-    assert_non_null(strstr(baseline_words(&b->m), "| p99 of GET /row/1 |"));
+    assert_non_null(strstr(baseline_words(&b->m), "| p99 of `GET /row/1` |"));
     assert_non_null(strstr(baseline_words(&b->m), "intervals are of the runs of both sides"));
     assert_non_null(strstr(baseline_object(&b->m), "\"basis\":\"runs\""));
     end(b);
