@@ -169,7 +169,7 @@ struct history *baseline_history(const char *given, char **why)
     struct history *h = folder ? history_open(folder, false, why) : NULL;
     free(folder);
     if (h)
-        history_mend(h, false);
+        history_mend(h, false, NULL);
     return h;
 }
 

@@ -346,7 +346,12 @@ static int prune(struct job *j)
 
 static int repair(struct job *j)
 {
-    printf("%d mended\n", history_mend(j->h, true));
+    struct sbuf skipped = {0};
+    const int mended = history_mend(j->h, true, &skipped);
+    if (skipped.len > 0)
+        fprintf(stderr, "Left as they are:\n%s", skipped.data);
+    printf("%d mended\n", mended);
+    sbuf_fini(&skipped);
     return 0;
 }
 
@@ -462,7 +467,7 @@ static int run_command(struct job *j, const struct command_of_runs *c)
         j->why = NULL;
     }
     if (j->h && c->run != repair)
-        history_mend(j->h, false);
+        history_mend(j->h, false, NULL);
     const int code = c->run(j);
     history_close(j->h);
     return code;

@@ -65,8 +65,16 @@ static int put_metrics(struct history *h, const char *id, const struct stored *s
     return rc;
 }
 
+/* Takes why. */
+static void note_skipped(struct sbuf *skipped, bool is_in, char *why)
+{
+    if (!is_in && why && skipped)
+        sbuf_addf(skipped, "%s\n", why);
+    free(why);
+}
+
 /* Of a run that an older Katydid stored. */
-static bool fill_in(struct history *h, const char *id)
+static bool fill_in(struct history *h, const char *id, struct sbuf *skipped)
 {
     char *why = NULL;
     struct stored *s = history_open_run(h, id, &stored_all, &why);
@@ -75,11 +83,11 @@ static bool fill_in(struct history *h, const char *id)
     json_decref(meta);
     json_decref(rows);
     stored_close(s);
-    free(why);
+    note_skipped(skipped, is_in, why);
     return is_in;
 }
 
-static bool take_in(struct history *h, const char *id)
+static bool take_in(struct history *h, const char *id, struct sbuf *skipped)
 {
     char *path = history_path(h, id), *why = NULL;
     struct stored *s = stored_open(path, &stored_all, true, &why);
@@ -91,11 +99,11 @@ static bool take_in(struct history *h, const char *id)
     json_decref(rows);
     stored_close(s);
     free(path);
-    free(why);
+    note_skipped(skipped, is_in, why);
     return is_in;
 }
 
-int history_mend(struct history *h, bool all)
+int history_mend(struct history *h, bool all, struct sbuf *skipped)
 {
     json_t *ids = history_orphans(h), *id;
     size_t i;
@@ -105,10 +113,10 @@ int history_mend(struct history *h, bool all)
         json_array_extend(ids, strangers);
         json_decref(strangers);
     }
-    json_array_foreach(ids, i, id) mended += take_in(h, json_string_value(id));
+    json_array_foreach(ids, i, id) mended += take_in(h, json_string_value(id), skipped);
     json_decref(ids);
     ids = all ? history_bare(h) : NULL;
-    json_array_foreach(ids, i, id) mended += fill_in(h, json_string_value(id));
+    json_array_foreach(ids, i, id) mended += fill_in(h, json_string_value(id), skipped);
     json_decref(ids);
     return mended;
 }
@@ -167,7 +175,7 @@ char *history_import(struct history *h, const char *path, char **why)
     else if (there)
         fail(why, path, "this run is there already");
     else
-        is_in = copy_file(path, to, NULL, true, why) == 0 && take_in(h, id);
+        is_in = copy_file(path, to, NULL, true, why) == 0 && take_in(h, id, NULL);
     json_decref(there);
     free(to);
     if (is_in)

@@ -9,8 +9,9 @@
 
 /* Runs that are said to go on and whose masters are gone get their figures and are called
  * interrupted. When all is true, files that the table does not have come into it, and runs without
- * intervals get them. How many. */
-int history_mend(struct history *h, bool all);
+ * intervals get them. How many. skipped: a line for each file that is left as it is, and why; or
+ * NULL. */
+int history_mend(struct history *h, bool all, struct sbuf *skipped);
 /* A file from elsewhere, looked through; its id (malloced). */
 char *history_import(struct history *h, const char *path, char **why);
 /* The file with what was added to the run since (notes, pins, tags); without samples of requests

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/side.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/store/report_read.h"
 #include "master/store/run_name.h"
 #include "master/store/summary_file.h"
+#include <stdlib.h>
 #include <string.h>
 
+#define LOGGER "katydid.history"
 #define LONG_S 1200
 
 static bool add(struct side *s, struct stored *one)
@@ -72,10 +76,20 @@ bool side_open(struct side *s, struct history *h, const char *spec, const struct
     if (side_is_file(spec))
         return add(s, stored_open(spec, &tens, false, why));
     json_t *found = h ? history_find(h, spec, NULL, why) : NULL;
-    bool is_good = found != NULL;
-    json_array_foreach(found, i, run) is_good = is_good && side_add(s, h, run, given, why);
+    json_array_foreach(found, i, run)
+    {
+        if (side_add(s, h, run, given, why))
+            continue;
+        if (json_array_size(found) == 1)
+            break;
+        log_warning(LOGGER, "Left out: %s", *why); /* the others may be whole */
+        free(*why);
+        *why = NULL;
+    }
+    if (found && s->count == 0 && !*why)
+        *why = mem_strdup("its runs cannot be read");
     json_decref(found);
-    return is_good;
+    return s->count > 0;
 }
 
 void side_close(struct side *s)

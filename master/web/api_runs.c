@@ -111,7 +111,7 @@ static void mend(struct history *h)
 {
     json_t *orphans = history_orphans(h);
     if (json_array_size(orphans) > 0 && turns_take()) {
-        history_mend(h, false);
+        history_mend(h, false, NULL);
         turns_give();
     }
     json_decref(orphans);
