@@ -9,6 +9,7 @@
 #include "master/store/run_about.h"
 #include "master/store/run_load.h"
 #include "master/store/side.h"
+#include "master/store/steady.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,9 @@ json_t *baseline_about(const struct master *m, bool is_valid)
         k->load.run_time_s, "duration", run_s, "valid", is_valid, "plans", (int)m->plans.list.count,
         "workers", (int)workers, "environment", run_about_environment(machine, workers));
     json_decref(machine);
+    json_t *invalid = judging_invalid(m);
+    steady_note_invalid(about, invalid);
+    json_decref(invalid);
     if (m->plans.list.count > 0)
         add_load(m, about);
     if (m->plans.list.count > 0 && !plans_are_of_all(&m->plans)) { /* as they need them */

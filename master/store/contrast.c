@@ -55,6 +55,7 @@ static bool make_pair(struct steady *a, struct steady *b)
 {
     const bool is_coarse[] = {a->bin_s > 1, b->bin_s > 1};
     if (!a->count || !b->count || !a->per_block || !b->per_block || is_coarse[0] != is_coarse[1] ||
+        a->left_out || b->left_out ||
         !are_twins(a->run->meta, b->run->meta))
         return false;
     const int64_t from = first_of(a) > first_of(b) ? first_of(a) : first_of(b);
@@ -128,14 +129,22 @@ static bool is_too_short(const struct steady *s, bool is_forced)
     return blocks < 2 || (blocks < BOOTSTRAP_BLOCKS_MIN && !is_forced);
 }
 
+static void add_invalid(const struct steady *s, const char *name, struct sbuf *why)
+{
+    sbuf_addf(why, "the measurement of %s was not valid", name);
+    if (s->left_out > 0)
+        sbuf_addf(why, ": for %.0f of %.0f s with all users a load generator could not keep up",
+                  (double)s->left_out * s->bin_s, (double)(s->left_out + s->count) * s->bin_s);
+}
+
 /* is_whole: it is not looked at second by second. */
 static bool refuse_run(const struct steady *s, bool is_whole, bool is_forced, struct sbuf *why)
 {
     char *name = run_name(s->run->meta);
     if (s->run->stats->total.requests == 0)
         sbuf_addf(why, "%s has no requests", name);
-    else if (!is_forced && !json_is_true(json_object_get(s->run->meta, "valid")))
-        sbuf_addf(why, "the measurement of %s was not valid", name);
+    else if (!is_forced && !steady_is_valid(s))
+        add_invalid(s, name, why);
     else if (!is_whole && (s->count == 0 || (!s->per_block && s->count >= BOOTSTRAP_BLOCKS_MIN)))
         sbuf_addf(why, "%s was never steady", name);
     else if (!is_whole && is_too_short(s, is_forced))
@@ -383,8 +392,23 @@ static bool has_whole(const struct contrast_ask *ask)
     return is_whole;
 }
 
+static void add_left_out(const struct steady *s, struct sbuf *out)
+{
+    if (s->left_out == 0)
+        return;
+    char *name = run_name(s->run->meta);
+    sbuf_addf(out,
+              "Of %s %.0f s are left out, in which a load generator could not keep up or was lost. ",
+              name, (double)s->left_out * s->bin_s);
+    free(name);
+}
+
 static void add_basis_remarks(const struct making *m, struct sbuf *out)
 {
+    for (size_t i = 0; i < m->ask->before_count; i++)
+        add_left_out(&m->before[i], out);
+    for (size_t i = 0; i < m->ask->after_count; i++)
+        add_left_out(&m->after[i], out);
     if (m->is_whole)
         sbuf_adds(
             out,

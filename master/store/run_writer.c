@@ -13,6 +13,7 @@
 #include "master/store/run_load.h"
 #include "master/store/run_metric.h"
 #include "master/store/run_totals.h"
+#include "master/store/steady.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -370,6 +371,7 @@ static void note_verdict(struct writer *w, const struct snapshot *s)
     json_object_set_new(w->meta, "valid",
                         json_boolean(json_is_true(json_object_get(verdict, "valid"))));
     json_object_set_new(w->meta, "verdict", kept);
+    steady_note_invalid(w->meta, json_object_get(verdict, "invalid"));
     json_decref(verdict);
 }
 

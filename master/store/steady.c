@@ -47,6 +47,65 @@ static void cut_ends(struct steady *s)
         memmove(s->bins, s->bins + from, s->count * sizeof(void *));
 }
 
+/* ---- what load generators spoilt ---- */
+
+#define SPOILT_MOST 200       /* spans that are kept of a run */
+#define LEFT_OUT_SHARE 0.05   /* of the steady part */
+
+void steady_note_invalid(json_t *meta, const json_t *invalid)
+{
+    json_t *spans = json_array();
+    const json_t *span;
+    size_t i;
+    json_array_foreach(invalid, i, span)
+    {
+        json_array_append_new(
+            spans, json_pack("[O,O]", json_array_get(span, 0), json_array_get(span, 1)));
+    }
+    const size_t count = json_array_size(spans);
+    if (count > 0 && count <= SPOILT_MOST)
+        json_object_set(meta, "invalid", spans);
+    json_decref(spans);
+}
+
+static bool is_spoilt(const json_t *spans, const struct timeline_span *bin)
+{
+    const json_t *span;
+    size_t i;
+    json_array_foreach(spans, i, span)
+    {
+        if (i < SPOILT_MOST &&
+            json_number_value(json_array_get(span, 0)) < (double)(bin->start + bin->span) &&
+            json_number_value(json_array_get(span, 1)) > (double)bin->start)
+            return true;
+    }
+    return false;
+}
+
+static void leave_out_spoilt(struct steady *s)
+{
+    const json_t *spans = json_object_get(s->run->meta, "invalid");
+    const size_t all = s->count;
+    if (json_array_size(spans) == 0)
+        return;
+    s->count = 0;
+    for (size_t i = 0; i < all; i++)
+        if (!is_spoilt(spans, timeline_block_span(s->bins[i])))
+            s->bins[s->count++] = s->bins[i];
+    s->left_out = all - s->count;
+}
+
+bool steady_is_valid(const struct steady *s)
+{
+    const double all = (double)(s->left_out + s->count);
+    if (json_is_true(json_object_get(s->run->meta, "valid")))
+        return true;
+    return s->run->timeline && json_array_size(json_object_get(s->run->meta, "invalid")) > 0 &&
+           (double)s->left_out <= LEFT_OUT_SHARE * all;
+}
+
+/* ---- without an initial transient ---- */
+
 static double *mean_of_bins(const struct steady *s)
 {
     double *means = mem_zalloc((s->count + 1) * sizeof *means);
@@ -69,6 +128,7 @@ void steady_find(struct steady *s, const struct contrast_run *run, size_t number
         return;
     list_bins(s, run->timeline, level_of(run->timeline, coarsest));
     cut_ends(s);
+    leave_out_spoilt(s);
     double *means = mean_of_bins(s);
     const size_t cut = bootstrap_transient(means, s->count, s->bin_s);
     if (cut < s->count) { /* else nothing is cut: it is refused elsewhere */

@@ -6,6 +6,7 @@ import subprocess
 import textwrap
 
 from harness import KATYDID, run_katydid, target
+from test_history import locustfile
 
 REGRESSION = 94
 SCENARIO = """
@@ -124,3 +125,16 @@ def test_a_run_with_an_apdex_threshold_has_it_of_each_row(tmp_path):
         assert metric["value"] == 0.375 and metric["low"] < 0.375 < metric["high"] and metric["n"] == one["totals"]["requests"], metric
     words = subprocess.run([KATYDID, "runs", "show", "latest", "--history", tmp_path / "h"], capture_output=True, text=True, timeout=60)
     assert re.search(r"^  apdex +0\.375  \[0\.\d+, 0\.\d+\]  by the number of requests alone$", words.stdout, re.M), words
+
+
+def test_the_project_has_the_gate_where_the_command_line_has_none(tmp_path):
+    """As with its thresholds: who is in its folder need not name the file."""
+    file = locustfile(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.katydid.gate]\nbaseline = "latest valid 3"\ncant_tell = "fail"\n')
+    words = ["-f", file, "--headless", "-u", 1, "-t", 1, "--history", tmp_path / "h"]
+    first, second = (run_katydid(*words, cwd=tmp_path) for _ in range(2))
+    assert first.code == 0 and "there is no baseline" in first.stderr, first.describe()
+    assert second.code == REGRESSION and "Exit code 94: not compared with the baseline" in second.stderr, second.describe()
+    (tmp_path / "pyproject.toml").write_text('[tool.katydid.gate]\nrule = 1\n')
+    wrong = run_katydid(*words, cwd=tmp_path)
+    assert wrong.code == 2 and "pyproject.toml: there is no key 'rule' (did you mean rules?)" in wrong.stderr, wrong.describe()

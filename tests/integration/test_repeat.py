@@ -2,6 +2,7 @@
 """--repeat: the same test again and again, as a pipeline sees it: which runs are stored, what is said, how it ends."""
 
 import json
+import re
 import signal
 import textwrap
 
@@ -64,6 +65,15 @@ def test_auto_goes_on_until_the_figures_are_known(shop):
     assert (run.code, len(stored(shop / "h"))) == (0, 3), run.describe()
     assert "Run 2 of at most 10: p95 is of 2 runs, which says too little; its margin is 5 %: once more" in run.stderr
     assert "Run 3 of at most 10: p95 is known to ± 0 %; its margin is 5 %\n" in run.stderr
+
+
+def test_auto_ends_with_a_word_when_no_number_of_runs_says_enough(shop):
+    """Rates of real runs are never equal to the last digit. What is not known well is not worse: the code is 0."""
+    (shop / "gate.toml").write_text('rules = [{stat = "rps", margin = "0%"}]\n')
+    run = run_katydid(*words(shop, "--repeat", "auto", "--gate", shop / "gate.toml"), env=env(shop))
+    assert (run.code, len(stored(shop / "h"))) == (0, 10), run.describe()
+    assert re.search(r"Run 9 of at most 10: rps is known to ± \S+ %; its margin is 0 %: once more\n", run.stderr), run.stderr
+    assert re.search(r"Run 10 of at most 10: rps is known to ± \S+ %; its margin is 0 %, and no more runs are made\n", run.stderr), run.stderr
 
 
 def test_the_strongest_code_is_that_of_all(shop):

@@ -87,6 +87,26 @@ static void without_a_stored_run_no_run_is_worse(void **state)
     free_all(b);
 }
 
+/* What of it is left out is known of a run that is just over as of one that is stored. */
+static void when_load_generators_could_not_keep_up_is_known(void **state)
+{
+    char file[] = "shop.py";
+    (void)state;
+    struct bench *b = with(NULL, NULL);
+    b->m.live.locustfile = file;
+    json_t *about = baseline_about(&b->m, true);
+    assert_null(json_object_get(about, "invalid"));
+    json_decref(about);
+    assert_true(events_restore_saturation(b->m.record.events, 1000, 1006, 1, "cpu"));
+    about = baseline_about(&b->m, judging_was_valid(&b->m));
+    assert_true(json_is_false(json_object_get(about, "valid")));
+    const json_t *span = json_array_get(json_object_get(about, "invalid"), 0);
+    assert_true(json_number_value(json_array_get(span, 0)) == 1000);
+    assert_true(json_number_value(json_array_get(span, 1)) == 1006);
+    json_decref(about);
+    free_all(b);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
@@ -94,6 +114,7 @@ int main(void)
         T(nothing_is_compared_that_nobody_asked_for),
         T(words_that_name_no_runs_are_refused),
         T(without_a_stored_run_no_run_is_worse),
+        T(when_load_generators_could_not_keep_up_is_known),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

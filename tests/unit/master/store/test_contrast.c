@@ -10,6 +10,7 @@
 #include "master/store/context.h"
 #include "master/store/sheet.h"
 #include "master/store/side.h"
+#include "master/store/steady.h"
 #include "tests/unit/history_folder.h"
 #include "tests/unit/played_runs.h"
 
@@ -250,6 +251,203 @@ static void of_twenty_equal_runs_at_most_one_is_an_alarm(void **state)
     assert_true(alarms <= 1);
 }
 
+/* ---- what makes a comparison lie ---- */
+
+/* The run before with the later one, of which so much more is known. */
+static struct contrast compare_with(json_t *more, bool is_forced)
+{
+    struct side a = {.count = 0}, b = {.count = 0};
+    const struct side_ask ask = {.gate = &gate_usual};
+    struct contrast c;
+    char *why = NULL;
+    assert_true(side_open(&a, h, "latest~1", &ask, &why) && side_open(&b, h, "latest", &ask, &why));
+    json_object_update(b.list[0]->meta, more);
+    contrast_make(&c, &(struct contrast_ask){.before = a.runs,
+                                             .before_count = 1,
+                                             .after = b.runs,
+                                             .after_count = 1,
+                                             .gate = &gate_usual,
+                                             .is_forced = is_forced});
+    side_close(&a);
+    side_close(&b);
+    json_decref(more);
+    return c;
+}
+
+static void assert_refused(struct contrast c, const char *words)
+{
+    if (!c.refusal || !strstr(c.refusal, words))
+        fail_msg("'%s' is not in '%s'", words, c.refusal ? c.refusal : "");
+    contrast_fini(&c);
+}
+
+static void assert_remarked(struct contrast c, const char *words)
+{
+    if (c.refusal || !strstr(c.remarks, words))
+        fail_msg("'%s' is not in '%s'", words, c.refusal ? c.refusal : c.remarks);
+    contrast_fini(&c);
+}
+
+static void a_run_that_was_not_valid_is_not_compared(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1);
+    assert_refused(compare_with(json_pack("{s:b}", "valid", 0), false), "was not valid");
+    struct contrast c = compare_with(json_pack("{s:b}", "valid", 0), true);
+    assert_null(c.refusal);
+    contrast_fini(&c);
+}
+
+/* Of 240 s with all users, 12 are a twentieth. */
+static void few_seconds_that_were_not_valid_are_left_out(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1);
+    const double at = clock_s + 100;
+    assert_remarked(compare_with(json_pack("{s:b,s:[[f,f],[f,f]]}", "valid", 0, "invalid", at,
+                                           at + 6, at + 3, at + 9),
+                                 false),
+                    " 9 s are left out, in which a load generator could not keep up");
+    assert_refused(
+        compare_with(json_pack("{s:b,s:[[f,f]]}", "valid", 0, "invalid", at, at + 20), false),
+        "was not valid: for 20 of 239 s with all users a load generator could not keep up");
+    assert_remarked(compare_with(json_pack("{s:b,s:[[f,f]]}", "valid", 0, "invalid", clock_s - 50,
+                                           clock_s - 20),
+                                 false),
+                    ""); /* before the load was on */
+}
+
+/* What is left out is in no figure. */
+static void seconds_that_are_left_out_count_for_nothing(void **state)
+{
+    (void)state;
+    play(100, 1);
+    char *why = NULL;
+    json_t *found = history_find(h, "latest", NULL, &why);
+    const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
+    struct stored *s = history_open_run(h, id, &stored_all, &why);
+    const struct contrast_run run = {s->timeline, &s->stats, s->meta};
+    struct steady all, some;
+    steady_find(&all, &run, 0, STEADY_TENS);
+    json_t *spans = json_pack("[[f,f,i,s,s]]", clock_s + 100.5, clock_s + 102.5, 1, "w", "cpu");
+    steady_note_invalid(s->meta, spans);
+    steady_find(&some, &run, 0, STEADY_TENS);
+    assert_int_equal(some.left_out, 3); /* as far as it touches them */
+    for (size_t i = 0; i < some.count; i++) {
+        const int64_t at = timeline_block_span(some.bins[i])->start - (int64_t)clock_s;
+        assert_true(at < 100 || at > 102);
+    }
+    steady_fini(&all);
+    steady_fini(&some);
+    json_decref(spans);
+    json_decref(found);
+    stored_close(s);
+}
+
+static void when_a_run_was_not_valid_is_stored_with_it(void **state)
+{
+    (void)state;
+    char verdict[128];
+    clock_s += 10000;
+    snprintf(verdict, sizeof verdict,
+             "{\"valid\":false,\"invalid\":[[%.0f,%.0f,0,\"w\",\"cpu\"]],\"thresholds\":[]}",
+             clock_s + 50, clock_s + 55);
+    play_run((struct played){.folder = folder,
+                             .id = "x",
+                             .rows = 4,
+                             .seconds = 240,
+                             .per_second = 20,
+                             .started = clock_s,
+                             .level_ms = 100,
+                             .users = 5,
+                             .seed = 1,
+                             .verdict = verdict});
+    play(100, 1);
+    assert_remarked(compare_with(json_object(), false), " 5 s are left out");
+}
+
+static void runs_of_other_machines_are_told(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1);
+    assert_remarked(
+        compare_with(json_pack("{s:s}", "environment", "big, 64 cores, 3 workers"), false),
+        "The runs come from different machines: ");
+}
+
+/* Arrivals with users, whatever else is alike. */
+static void an_open_load_is_not_compared_with_a_closed_one(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(100, 1);
+    assert_refused(compare_with(json_pack("{s:i,s:n}", "plans", 1, "users"), false),
+                   "has scenarios");
+}
+
+/* One run is four times as long as the other: its requests count no more for that. */
+static void a_run_counts_once_however_long_it_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        clock_s += 10000;
+        play_run((struct played){.folder = folder,
+                                 .id = "x",
+                                 .rows = 2,
+                                 .seconds = i % 3 ? 150 : 600,
+                                 .per_second = 20,
+                                 .started = clock_s,
+                                 .level_ms = i < 3 ? (i % 3 ? 100 : 200) : 120,
+                                 .users = 5,
+                                 .seed = (uint64_t)clock_s});
+    }
+    struct contrast c = compare("latest~3 3", "latest 3", &gate_usual);
+    assert_int_equal(c.lines[0].rule->figure, FIGURE_P95);
+    assert_int_equal(c.lines[0].change.basis, BASIS_RUNS);
+    assert_true(fabs(c.lines[0].change.before - 145 * cbrt(2)) < 8); /* pooled: 280 */
+    contrast_fini(&c);
+}
+
+/* It has the place of the total in no table. */
+static void a_row_without_a_name_is_judged_by_its_own_figures(void **state)
+{
+    (void)state;
+    struct stats s[2];
+    json_t *meta = json_pack("{s:b,s:f}", "valid", 1, "duration", 100.0);
+    struct gate gate = gate_usual;
+    gate.rules[0].is_of_rows = true;
+    gate.count = 1;
+    for (size_t i = 0; i < 2; i++) {
+        stats_init(&s[i], 0, STATS_LIMITS_DEFAULT);
+        struct tally *of[] = {stats_row(&s[i], "GET", 3, "", 0), stats_row(&s[i], "GET", 3, "/a", 2)};
+        for (size_t k = 0; k < 2; k++) {
+            hist_add(&of[k]->hist, k ? 1000000 : 10000, 2000);
+            of[k]->requests = 2000;
+            of[k]->sum_us = k ? 2000000000 : 200000000;
+            tally_merge(&s[i].total, of[k]);
+        }
+    }
+    const struct contrast_run runs[] = {{NULL, &s[0], meta}, {NULL, &s[1], meta}};
+    struct contrast c;
+    contrast_make(&c, &(struct contrast_ask){.before = runs,
+                                             .before_count = 1,
+                                             .after = runs + 1,
+                                             .after_count = 1,
+                                             .gate = &gate});
+    size_t seen = 0;
+    for (size_t i = 0; i < c.count; i++)
+        if (!*c.lines[i].name && *c.lines[i].method && ++seen)
+            assert_true(fabs(c.lines[i].change.after - 10) < 1);
+    assert_int_equal(seen, 1);
+    contrast_fini(&c);
+    stats_fini(&s[0]);
+    stats_fini(&s[1]);
+    json_decref(meta);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_new, close_it)
@@ -260,6 +458,14 @@ int main(void)
         TEST(rows_come_in_the_order_of_what_they_contributed),
         TEST(a_row_that_is_8_percent_slower_is_named_and_no_other),
         TEST(of_twenty_equal_runs_at_most_one_is_an_alarm),
+        TEST(a_run_that_was_not_valid_is_not_compared),
+        TEST(few_seconds_that_were_not_valid_are_left_out),
+        TEST(seconds_that_are_left_out_count_for_nothing),
+        TEST(when_a_run_was_not_valid_is_stored_with_it),
+        TEST(runs_of_other_machines_are_told),
+        TEST(an_open_load_is_not_compared_with_a_closed_one),
+        TEST(a_run_counts_once_however_long_it_is),
+        cmocka_unit_test(a_row_without_a_name_is_judged_by_its_own_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
