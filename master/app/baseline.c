@@ -82,6 +82,25 @@ static void add_script(const struct master *m, json_t *about)
     json_decref(script);
 }
 
+static void add_span(json_t *list, double from, double to)
+{
+    json_array_append_new(list, json_pack("[f,f]", from, to));
+}
+
+/* When its workers could not keep up, or were lost with what they had counted. */
+static json_t *spoilt(const struct master *m)
+{
+    struct events_list *events = events_snapshot(m->record.events);
+    json_t *list = json_array();
+    for (size_t i = 0; i < events->saturation_count; i++)
+        add_span(list, events->saturations[i].from, events->saturations[i].to);
+    for (const struct loss *l = m->record.losses.first; l; l = l->next)
+        if (!l->is_settled)
+            add_span(list, l->since, losses_end(l));
+    events_list_unref(events);
+    return list;
+}
+
 json_t *baseline_about(const struct master *m, bool is_valid)
 {
     const struct options *o = m->o;
@@ -99,7 +118,7 @@ json_t *baseline_about(const struct master *m, bool is_valid)
         k->load.run_time_s, "duration", run_s, "valid", is_valid, "plans", (int)m->plans.list.count,
         "workers", (int)workers, "environment", run_about_environment(machine, workers));
     json_decref(machine);
-    json_t *invalid = judging_invalid(m);
+    json_t *invalid = spoilt(m);
     steady_note_invalid(about, invalid);
     json_decref(invalid);
     if (m->plans.list.count > 0)

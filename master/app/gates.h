@@ -51,8 +51,6 @@ void judging_begin(struct master *m);           /* a run */
 void judging_state(struct master *m);           /* the run's state may have changed */
 void judging_advance(struct master *m);         /* what is complete by now */
 bool judging_was_valid(const struct master *m); /* the measurement, so far */
-/* When it was not: [[from, to, worker, name, why]…]; a new reference. */
-struct json_t *judging_invalid(const struct master *m);
 void judging_end(struct master *m);             /* nothing more comes */
 int judging_code(struct master *m, int failed); /* failed: what the code is without it */
 bool judging_says(struct master *m, int code);  /* ... that user code set, by itself too */

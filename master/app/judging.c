@@ -478,7 +478,7 @@ static void add_loss(const struct loss *l, bool has_more, struct sbuf *out)
 static void add_invalid(const struct master *m, struct sbuf *out)
 {
     struct events_list *events = events_snapshot(m->record.events);
-    sbuf_addc(out, '[');
+    sbuf_adds(out, ",\"invalid\":[");
     for (size_t i = 0; i < events->saturation_count; i++) {
         const struct saturation *x = &events->saturations[i];
         const char *name = worker_name(m, x->worker);
@@ -498,15 +498,6 @@ static void add_invalid(const struct master *m, struct sbuf *out)
     events_list_unref(events);
 }
 
-json_t *judging_invalid(const struct master *m)
-{
-    struct sbuf out = {0};
-    add_invalid(m, &out);
-    json_t *list = json_loadb(out.data, out.len, 0, NULL);
-    sbuf_fini(&out);
-    return list;
-}
-
 void judging_write(const struct master *m, struct sbuf *out)
 {
     const struct judging *j = &m->judging;
@@ -521,7 +512,6 @@ void judging_write(const struct master *m, struct sbuf *out)
     sbuf_addf(out, ",\"fail_on_invalid\":%s", m->o->fail_on_invalid ? "true" : "false");
     sbuf_adds(out, ",\"reasons\":");
     sbuf_add_json(out, reasons ? reasons : "", reasons ? strlen(reasons) : 0);
-    sbuf_adds(out, ",\"invalid\":");
     add_invalid(m, out);
     sbuf_addf(out, ",\"since\":%lld,\"until\":%lld,\"thresholds\":",
               (long long)(j->since > 0 ? j->since : 0), (long long)j->until);

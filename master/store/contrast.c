@@ -13,6 +13,8 @@
 #define FALSE_SHARE 0.05
 #define SAMPLES_MIN 1000 /* of a row that is judged */
 #define MIX_DIFFERS 0.05
+#define NEEDS_MOST 1000 /* times as much: nobody waits for that */
+#define RUNS_TELL 3     /* runs of a side that say how much they differ */
 
 /* ---- two runs of one seed ---- */
 
@@ -145,7 +147,9 @@ static bool refuse_run(const struct steady *s, bool is_whole, bool is_forced, st
         sbuf_addf(why, "%s has no requests", name);
     else if (!is_forced && !steady_is_valid(s))
         add_invalid(s, name, why);
-    else if (!is_whole && (s->count == 0 || (!s->per_block && s->count >= BOOTSTRAP_BLOCKS_MIN)))
+    else if (!is_whole && s->count == 0)
+        sbuf_addf(why, "%s is too short: it did not go on with all of its users", name);
+    else if (!is_whole && !s->per_block && s->count >= BOOTSTRAP_BLOCKS_MIN)
         sbuf_addf(why, "%s was never steady", name);
     else if (!is_whole && is_too_short(s, is_forced))
         sbuf_addf(why, "%s is too short: its steady part of %.0f s is less than %d blocks of %d s",
@@ -276,20 +280,54 @@ static void add_curve(struct making *m)
     forget(after, ask->after_count);
 }
 
-/* How many times as much would have to be measured for an answer, if the figures stay. */
-static double needs_of(const struct contrast_line *l)
+#define TELLS 1.645 /* standard errors between a figure and its limit */
+
+/* The standard error that would tell, if the figures stay. */
+static double wanted_se(const struct contrast_line *l)
 {
     const struct change *c = &l->change;
     const struct margin *m = &l->rule->margin;
     const double d = m->is_share ? c->change : fabs(log(c->change));
     const double share = fmax(m->share, c->before > 0 ? m->floor / c->before : 0);
     const double limit = m->is_share ? m->share : log(1 + share);
-    const double room = fabs(limit - d);
-    return room > 0 ? pow(1.645 * c->se / room, 2) : NAN;
+    return fabs(limit - d) / TELLS;
 }
 
-static void judge(struct contrast *c)
+/* Of the shortest run. */
+static double steady_s(const struct making *m)
 {
+    double least = INFINITY;
+    for (size_t i = 0; i < m->ask->before_count; i++)
+        least = fmin(least, (double)m->before[i].count * m->before[i].bin_s);
+    for (size_t i = 0; i < m->ask->after_count; i++)
+        least = fmin(least, (double)m->after[i].count * m->after[i].bin_s);
+    return least;
+}
+
+/* Longer runs make smaller what is within them; what is between them only more runs do. */
+static void note_needs(const struct making *m, struct contrast_line *l)
+{
+    const struct change *c = &l->change;
+    const double wanted = wanted_se(l);
+    const double fixed = c->basis == BASIS_ASSUMED ? c->least : 0;
+    const double runs = (double)(m->ask->before_count < m->ask->after_count ? m->ask->before_count
+                                                                            : m->ask->after_count);
+    const bool is_by_length = c->basis != BASIS_RUNS && c->would_tell && wanted > fixed;
+    if (!(wanted > 0))
+        return;
+    l->needs = is_by_length ? (c->se * c->se - fixed * fixed) / (wanted * wanted - fixed * fixed)
+                            : c->se * c->se / (wanted * wanted);
+    if (!(l->needs > 1) || l->needs >= NEEDS_MOST)
+        return;
+    if (is_by_length && !m->is_whole)
+        l->more_s = ceil((l->needs - 1) * steady_s(m));
+    else if (!is_by_length)
+        l->more_runs = fmax(ceil(l->needs * runs), RUNS_TELL) - runs;
+}
+
+static void judge(const struct making *m)
+{
+    struct contrast *c = m->c;
     double *p = mem_zalloc((c->count + 1) * sizeof *p);
     bool *is_worse = mem_zalloc(c->count + 1);
     size_t n = 0;
@@ -305,7 +343,7 @@ static void judge(struct contrast *c)
                     : l->change.p_fine <= FALSE_SHARE ? ANSWER_FINE
                                                       : ANSWER_UNSURE;
         if (l->answer == ANSWER_UNSURE)
-            l->needs = needs_of(l);
+            note_needs(m, l);
         c->worse += l->answer == ANSWER_WORSE;
         c->unsure += l->answer == ANSWER_UNSURE;
         c->would_tell += l->answer == ANSWER_UNSURE && l->change.would_tell;
@@ -374,7 +412,7 @@ static void compare(struct making *m)
     double at_us = 0;
     add_row(m, NULL);
     add_rows(m);
-    judge(m->c);
+    judge(m);
     if (ask->wants_curve)
         add_curve(m);
     m->c->distance = inference_distance(a, b, &at_us);
@@ -397,9 +435,9 @@ static void add_left_out(const struct steady *s, struct sbuf *out)
     if (s->left_out == 0)
         return;
     char *name = run_name(s->run->meta);
-    sbuf_addf(out,
-              "Of %s %.0f s are left out, in which a load generator could not keep up or was lost. ",
-              name, (double)s->left_out * s->bin_s);
+    sbuf_addf(
+        out, "Of %s %.0f s are left out, in which a load generator could not keep up or was lost. ",
+        name, (double)s->left_out * s->bin_s);
     free(name);
 }
 

@@ -53,6 +53,8 @@ struct contrast_line { /* a rule and a row */
     struct change change;
     enum contrast_answer answer;
     double needs; /* unsure: times as many blocks or runs would tell; NaN */
+    double more_s;    /* unsure: so many seconds more of each run would tell, */
+    double more_runs; /* or so many more runs of each side; 0: that is not known */
 };
 struct contrast {
     char *refusal; /* why they are not compared; or NULL */
@@ -90,6 +92,8 @@ bool contrast_judges(const struct gate_rule *rule, const struct tally *row, cons
 
 struct sbuf;
 void contrast_add_value(struct sbuf *out, enum contrast_figure f, double value); /* "412 ms" */
+/* "about 240 s more of each run would tell"; nothing where that is not known. */
+void contrast_add_needs(const struct contrast_line *l, struct sbuf *out);
 void contrast_add_basis(const struct contrast *c, struct sbuf *out); /* what intervals are of */
 void contrast_markdown(const struct contrast *c, const char *before, const char *after,
                        struct sbuf *out);

@@ -61,6 +61,17 @@ static void add_change(struct sbuf *out, const struct contrast_line *l)
               100 * (c->change - off), 100 * (c->low - off), 100 * (c->high - off));
 }
 
+void contrast_add_needs(const struct contrast_line *l, struct sbuf *out)
+{
+    if (l->answer != ANSWER_UNSURE)
+        return;
+    if (l->more_s > 0)
+        sbuf_addf(out, "about %.0f s more of each run would tell", l->more_s);
+    else if (l->more_runs > 0)
+        sbuf_addf(out, "about %.0f more run%s of each side would tell", l->more_runs,
+                  l->more_runs > 1 ? "s" : "");
+}
+
 /* ---- Markdown ---- */
 
 /* What marks text up on the pages of GitHub and GitLab. */
@@ -139,8 +150,11 @@ static void add_line(struct sbuf *out, const struct contrast_line *l)
     add_change(out, l);
     sbuf_addf(out, " | %s%s%s", l->answer == ANSWER_WORSE ? "**" : "",
               contrast_answer_name(l->answer), l->answer == ANSWER_WORSE ? "**" : "");
-    if (l->answer == ANSWER_UNSURE && l->needs > 1 && l->needs < 1000)
-        sbuf_addf(out, " (about %.1f times as much would tell)", l->needs);
+    struct sbuf needs = {0};
+    contrast_add_needs(l, &needs);
+    if (needs.len > 0)
+        sbuf_addf(out, " (%s)", needs.data);
+    sbuf_fini(&needs);
     sbuf_adds(out, " |\n");
 }
 
@@ -227,17 +241,20 @@ json_t *contrast_object(const struct contrast *c)
     for (size_t i = 0; i < c->count; i++) {
         const struct contrast_line *l = &c->lines[i];
         const struct change *x = &l->change;
+        struct sbuf more = {0};
         char *words = shown(l);
+        contrast_add_needs(l, &more);
         json_array_append_new(
             lines,
-            json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:s,s:s,s:o,s:s}", "stat",
+            json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:s,s:s,s:o,s:s,s:s}", "stat",
                       contrast_figure_name(l->rule->figure), "method", l->method, "name", l->name,
                       "before", real(x->before), "after", real(x->after), "change", real(x->change),
                       "low", real(x->low), "high", real(x->high), "p_worse", real(x->p_worse),
                       "p_fine", real(x->p_fine), "margin", l->rule->margin.share, "basis",
                       basis[x->basis], "answer", contrast_answer_name(l->answer), "needs",
-                      real(l->needs), "shown", words));
+                      real(l->needs), "more", more.len ? more.data : "", "shown", words));
         free(words);
+        sbuf_fini(&more);
     }
     return json_pack("{s:s?,s:s,s:i,s:i,s:f,s:f,s:f,s:o}", "refusal", c->refusal, "remarks",
                      c->remarks, "worse", (int)c->worse, "unsure", (int)c->unsure, "distance",

@@ -136,9 +136,9 @@ static int user_version(const struct history *h)
 static bool has_brief(const struct history *h)
 {
     sqlite3_stmt *s = NULL;
-    const bool has = sqlite3_prepare_v2(h->db, "SELECT b_users FROM run", -1, &s, NULL) == SQLITE_OK;
+    const int rc = sqlite3_prepare_v2(h->db, "SELECT b_users FROM run", -1, &s, NULL);
     sqlite3_finalize(s);
-    return has;
+    return rc == SQLITE_OK;
 }
 
 static int make_brief(const struct history *h)

@@ -354,7 +354,8 @@ void history_table(const json_t *runs, struct sbuf *out)
 /* A cell as RFC 4180 has it; a spreadsheet shall not take it for a formula. */
 static void add_cell(struct sbuf *out, const char *text)
 {
-    sbuf_adds(out, strchr("=+-@", *text) && *text ? ",\"'" : ",\"");
+    const bool is_formula = *text && strchr("=+-@", *text) && strcmp(text, "-") != 0;
+    sbuf_adds(out, is_formula ? ",\"'" : ",\"");
     for (; *text; text++)
         sbuf_addf(out, *text == '"' ? "\"\"" : "%c", (unsigned char)*text < ' ' ? ' ' : *text);
     sbuf_addc(out, '"');

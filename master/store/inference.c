@@ -306,8 +306,8 @@ struct change inference_compare(const struct figure *a, size_t a_count, const st
     c.p_worse = inference_t_cdf(-t, c.df);
     c.p_fine = inference_t_cdf(t, c.df);
     if (c.basis != BASIS_RUNS) {
-        const double least = between->sd * sqrt(1 / (double)x.k + 1 / (double)y.k);
-        c.would_tell = inference_t_cdf(-fabs(beyond) / fmax(least, 1e-9), c.df) < TELLS;
+        c.least = between->sd * sqrt(1 / (double)x.k + 1 / (double)y.k);
+        c.would_tell = inference_t_cdf(-fabs(beyond) / fmax(c.least, 1e-9), c.df) < TELLS;
     }
     return c;
 }

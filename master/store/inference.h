@@ -45,6 +45,7 @@ struct change {
     double p_worse; /* that it is no worse than the margin, if the figures say so: small = worse */
     double p_fine;  /* that it is as bad as the margin: small = not worse */
     double se, df;  /* of its logarithm, or of the difference */
+    double least;   /* what of se longer runs do not make smaller */
     enum basis basis;
     bool is_there;   /* false: one side has no figure */
     bool would_tell; /* whether it is worse, if nothing varied within the runs */

@@ -110,8 +110,11 @@ static void add_line(struct sbuf *out, const struct contrast_line *l)
     add_change(out, l);
     sbuf_addf(out, "<td%s>%s", l->answer == ANSWER_WORSE ? " class=\"bad\"" : "",
               contrast_answer_name(l->answer));
-    if (l->answer == ANSWER_UNSURE && l->needs > 1 && l->needs < 1000)
-        sbuf_addf(out, " (about %.1f times as much would tell)", l->needs);
+    struct sbuf needs = {0};
+    contrast_add_needs(l, &needs);
+    if (needs.len > 0)
+        sbuf_addf(out, " (%s)", needs.data);
+    sbuf_fini(&needs);
     sbuf_adds(out, "</td></tr>\n");
 }
 

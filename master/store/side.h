@@ -23,9 +23,9 @@ struct side_ask {
 /* What is known of a run of this history; false and *why. */
 bool side_add(struct side *s, struct history *h, const json_t *run, const struct side_ask *ask,
               char **why);
-/* All that a spec means (history_find), of several those that can be read, or a file: of a run (.kdrun), of --summary (.json) or a
- * report
- * (.html), which have no timeline; h: NULL for files. false and *why. side_close in any case. */
+/* All that a spec means (history_find), of several those that can be read; or a file: of a run
+ * (.kdrun), of --summary (.json) or a report (.html), which have no timeline; h: NULL for files.
+ * false and *why. side_close in any case. */
 bool side_open(struct side *s, struct history *h, const char *spec, const struct side_ask *ask,
                char **why);
 bool side_is_file(const char *spec);

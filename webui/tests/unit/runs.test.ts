@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { SeriesTable } from "../../src/live/series";
 import { POINT_WIDTH, type Point } from "../../src/live/protocol";
-import { aligned, aloneWord, at, changeWords, differences, knownCurves, needsWords, plainWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
+import { aligned, aloneWord, at, changeWords, differences, knownCurves, plainWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
 import { COLUMNS, heatDifference, ROWS } from "../../src/screens/runs/heat";
 import { baseName, commitOf, failedOf, lengthOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, iterationsOf, sentenceOf, ticked, usersOf, whenOf, type Run } from "../../src/screens/runs/model";
 import { bandOf, changeOf, isWorse, levelsOf, levelWords, ticksOf, valueOf } from "../../src/screens/runs/trends";
 
 const run = (more: Partial<Run> = {}): Run => ({ id: "01A", state: "done", verdict: "-", ...more });
-const judged = (more: Partial<Judged> = {}): Judged => ({ stat: "p95", method: "", name: "", before: 349, after: 412, change: 1.18, low: 1.09, high: 1.27, answer: "worse", needs: null, basis: "history", ...more });
+const judged = (more: Partial<Judged> = {}): Judged => ({ stat: "p95", method: "", name: "", before: 349, after: 412, change: 1.18, low: 1.09, high: 1.27, answer: "worse", more: "", basis: "history", ...more });
 const answer = (more: Partial<CompareAnswer> = {}): CompareAnswer => ({ refusal: null, remarks: "", worse: 0, unsure: 0, distance: 0, at_ms: 0, delta: 0, lines: [], curve: [], environment: [], failures: { gone: [], new: [] }, rows: [], ...more });
 
 describe("the list of runs", () => {
@@ -69,9 +69,6 @@ describe("runs side by side", () => {
 
   it("has a word and a tone for each answer", () => {
     expect([toneOfAnswer("worse"), toneOfAnswer("not worse"), toneOfAnswer("cannot tell"), toneOfAnswer("no data")]).toEqual(["fail", "pass", "warn", "idle"]);
-    expect(needsWords({ answer: "cannot tell", needs: 3.21 })).toBe("about 3.2 times as much would tell");
-    expect(needsWords({ answer: "cannot tell", needs: 1e6 })).toBe("");
-    expect(needsWords({ answer: "worse", needs: 3 })).toBe("");
   });
 
   it("sorts by what rows contributed, the total first", () => {

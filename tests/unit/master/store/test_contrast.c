@@ -251,6 +251,59 @@ static void of_twenty_equal_runs_at_most_one_is_an_alarm(void **state)
     assert_true(alarms <= 1);
 }
 
+/* ---- what would tell ---- */
+
+static struct between known_to(void *sd, const char *method, const char *name,
+                               enum contrast_figure f)
+{
+    (void)method;
+    (void)name;
+    (void)f;
+    return (struct between){.sd = *(double *)sd, .df = 100};
+}
+
+/* Of p95 of all requests with that margin, where equal runs differ by so much. */
+static struct contrast_line needs_of(double sd, double margin)
+{
+    struct gate gate = gate_usual;
+    gate.rules[0].margin = (struct margin){.share = margin};
+    struct side a = {.count = 0}, b = {.count = 0};
+    const struct side_ask ask = {.gate = &gate};
+    struct contrast c;
+    char *why = NULL;
+    assert_true(side_open(&a, h, "latest~1", &ask, &why) && side_open(&b, h, "latest", &ask, &why));
+    contrast_make(&c, &(struct contrast_ask){.before = a.runs,
+                                             .before_count = 1,
+                                             .after = b.runs,
+                                             .after_count = 1,
+                                             .gate = &gate,
+                                             .between = known_to,
+                                             .arg = &sd});
+    assert_null(c.refusal);
+    const struct contrast_line line = c.lines[0];
+    contrast_fini(&c);
+    side_close(&a);
+    side_close(&b);
+    return line;
+}
+
+/* Longer runs, where what is within them is the most of it; else more of them. */
+static void what_cannot_be_told_says_what_would_tell(void **state)
+{
+    (void)state;
+    play(100, 1);
+    play(104, 1);
+    const double near = needs_of(0.0001, 0.01).change.change - 1 + 0.001; /* to what it is */
+    struct contrast_line line = needs_of(0.0001, near);
+    assert_int_equal(line.answer, ANSWER_UNSURE);
+    assert_true(line.more_s > 0 && line.more_runs == 0);
+    const double each_s = line.more_s / (line.needs - 1); /* of the run that is shorter */
+    assert_true(each_s > 100 && each_s < 240);
+    line = needs_of(0.01, near);
+    assert_int_equal(line.answer, ANSWER_UNSURE);
+    assert_true(line.more_s == 0 && line.more_runs >= 2 && line.more_runs + 1 >= line.needs);
+}
+
 /* ---- what makes a comparison lie ---- */
 
 /* The run before with the later one, of which so much more is known. */
@@ -422,7 +475,8 @@ static void a_row_without_a_name_is_judged_by_its_own_figures(void **state)
     gate.count = 1;
     for (size_t i = 0; i < 2; i++) {
         stats_init(&s[i], 0, STATS_LIMITS_DEFAULT);
-        struct tally *of[] = {stats_row(&s[i], "GET", 3, "", 0), stats_row(&s[i], "GET", 3, "/a", 2)};
+        struct tally *of[] = {stats_row(&s[i], "GET", 3, "", 0),
+                              stats_row(&s[i], "GET", 3, "/a", 2)};
         for (size_t k = 0; k < 2; k++) {
             hist_add(&of[k]->hist, k ? 1000000 : 10000, 2000);
             of[k]->requests = 2000;
@@ -458,6 +512,7 @@ int main(void)
         TEST(rows_come_in_the_order_of_what_they_contributed),
         TEST(a_row_that_is_8_percent_slower_is_named_and_no_other),
         TEST(of_twenty_equal_runs_at_most_one_is_an_alarm),
+        TEST(what_cannot_be_told_says_what_would_tell),
         TEST(a_run_that_was_not_valid_is_not_compared),
         TEST(few_seconds_that_were_not_valid_are_left_out),
         TEST(seconds_that_are_left_out_count_for_nothing),

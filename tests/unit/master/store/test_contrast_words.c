@@ -52,8 +52,8 @@ static void a_line_has_all_that_is_known(void **state)
 {
     char name[] = "/cart";
     (void)state;
-    assert_said(name, "| figure | branch:main valid 5: 5 runs | this\\_run | change [95 %] | answer "
-                      "|\n|---|---|---|---|---|\n"
+    assert_said(name, "| figure | branch:main valid 5: 5 runs | this\\_run | change [95 %] "
+                      "| answer |\n|---|---|---|---|---|\n"
                       "| p99 of `GET /cart` | 400 ms | 472 ms | +18.0 % [+9.0, +27.0] | **worse** "
                       "|\n");
     assert_said(name, "95 % intervals; ");
@@ -130,6 +130,29 @@ static void a_comment_takes_it_and_what_is_worse_is_in_it(void **state)
     free(lines);
 }
 
+/* More seconds where these tell, more runs where they do not; nothing where neither is known. */
+static void what_would_tell_is_said_as_people_can_have_it(void **state)
+{
+    static const struct {
+        double seconds, runs;
+        const char *words;
+    } cases[] = {{240, 0, "| cannot tell (about 240 s more of each run would tell) |\n"},
+                 {0, 1, "| cannot tell (about 1 more run of each side would tell) |\n"},
+                 {0, 4, "| cannot tell (about 4 more runs of each side would tell) |\n"},
+                 {0, 0, "| cannot tell |\n"}};
+    char name[] = "/a";
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct contrast_line line = line_of(name, ANSWER_UNSURE);
+        line.more_s = cases[i].seconds;
+        line.more_runs = cases[i].runs;
+        struct contrast c = {.remarks = none, .lines = &line, .count = 1, .unsure = 1};
+        char *text = markdown_of(&c);
+        assert_non_null(strstr(text, cases[i].words));
+        free(text);
+    }
+}
+
 static void what_cannot_be_told_is_not_called_worse(void **state)
 {
     (void)state;
@@ -161,6 +184,7 @@ int main(void)
         cmocka_unit_test(names_stay_names),
         cmocka_unit_test(what_is_said_besides_marks_nothing_up),
         cmocka_unit_test(a_comment_takes_it_and_what_is_worse_is_in_it),
+        cmocka_unit_test(what_would_tell_is_said_as_people_can_have_it),
         cmocka_unit_test(what_cannot_be_told_is_not_called_worse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

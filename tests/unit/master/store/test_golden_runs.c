@@ -88,7 +88,8 @@ static void assert_played(const char *id, int64_t started, double p50, double p9
     }
     assert_string_equal(json_string_value(json_object_get(s->meta, "profile")), "shop");
     assert_string_equal(history_verdict(s->meta), "-");
-    assert_true(number_in(s->meta, "started") == (double)started && number_in(s->meta, "users") == 5);
+    assert_true(number_in(s->meta, "started") == (double)started);
+    assert_true(number_in(s->meta, "users") == 5);
     stored_close(s);
     json_t *metrics = history_metrics(h, id);
     const json_t *first = json_array_get(metrics, 0); /* the total's share of failures */

@@ -399,7 +399,8 @@ static void make_old(void)
     with_table("CREATE TABLE old(id TEXT PRIMARY KEY, started REAL, profile TEXT, branch TEXT,"
                " state TEXT, valid INTEGER, pin TEXT, bytes INTEGER, run TEXT NOT NULL)"
                " WITHOUT ROWID;"
-               "INSERT INTO old SELECT id,started,profile,branch,state,valid,pin,bytes,run FROM run;"
+               "INSERT INTO old SELECT id,started,profile,branch,state,valid,pin,bytes,run"
+               " FROM run;"
                "DROP TABLE run; ALTER TABLE old RENAME TO run;"
                "CREATE INDEX run_profile ON run(profile, started);"
                "PRAGMA user_version=2",

@@ -13,7 +13,7 @@ import { sideBySide, type SeriesTable } from "../../live/series";
 import { Icon } from "../../parts/icons";
 import { Status } from "../../parts/status";
 import { useQuestion } from "../../range/question";
-import { aligned, aloneWord, changeWords, differences, keyWords, knownCurves, needsWords, plainWords, ratios, at as shareOf, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type ContextRow, type Judged, type OnlyFailure, type Side } from "./compared";
+import { aligned, aloneWord, changeWords, differences, keyWords, knownCurves, plainWords, ratios, at as shareOf, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type ContextRow, type Judged, type OnlyFailure, type Side } from "./compared";
 import { heatDifference } from "./heat";
 import { HeatDifferenceChart } from "./heat-chart";
 import { COMPARED_MOST, momentOf, nameOf, type Run } from "./model";
@@ -102,7 +102,7 @@ function FailureList({ title, list }: { title: string; list: readonly OnlyFailur
 
 function Cell({ judged }: { judged: Judged | undefined }): JSX.Element {
   if (judged === undefined) return <>–</>;
-  return <div>{changeWords(judged)} <Status tone={toneOfAnswer(judged.answer)}>{judged.answer}</Status>{needsWords(judged) === "" ? null : <span class="muted"> {needsWords(judged)}</span>}</div>;
+  return <div>{changeWords(judged)} <Status tone={toneOfAnswer(judged.answer)}>{judged.answer}</Status>{judged.more === "" ? null : <span class="muted"> {judged.more}</span>}</div>;
 }
 
 const WORDS: Record<string, string> = { fail_ratio: "failed", rps: "requests/s" };

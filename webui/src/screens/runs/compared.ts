@@ -15,7 +15,8 @@ export interface Judged {
   low: number | null;
   high: number | null;
   answer: string;
-  needs: number | null;
+  /** What would tell, where it cannot be told: "about 240 s more of each run would tell"; else "". */
+  more: string;
   basis: string;
 }
 
@@ -70,10 +71,6 @@ export function changeWords({ stat, after, change, low, high }: Pick<Judged, "st
 
 const ANSWERS: Record<string, Tone> = { worse: "fail", "not worse": "pass", "cannot tell": "warn", "no data": "idle" };
 export const toneOfAnswer = (answer: string): Tone => ANSWERS[answer] ?? "idle";
-
-export function needsWords({ answer, needs }: Pick<Judged, "answer" | "needs">): string {
-  return answer === "cannot tell" && needs !== null && needs > 1 && needs < 1000 ? `about ${needs < 10 ? needs.toFixed(1) : needs.toFixed(0)} times as much would tell` : "";
-}
 
 /** Of several comparisons with one reference: a line each, with the judgement of each of the others. */
 export interface Side {
