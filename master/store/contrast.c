@@ -57,8 +57,7 @@ static bool make_pair(struct steady *a, struct steady *b)
 {
     const bool is_coarse[] = {a->bin_s > 1, b->bin_s > 1};
     if (!a->count || !b->count || !a->per_block || !b->per_block || is_coarse[0] != is_coarse[1] ||
-        a->left_out || b->left_out ||
-        !are_twins(a->run->meta, b->run->meta))
+        a->left_out || b->left_out || !are_twins(a->run->meta, b->run->meta))
         return false;
     const int64_t from = first_of(a) > first_of(b) ? first_of(a) : first_of(b);
     const size_t per = a->per_block > b->per_block ? a->per_block : b->per_block;

@@ -52,7 +52,7 @@ struct contrast_line { /* a rule and a row */
     char *method, *name; /* "" for the total */
     struct change change;
     enum contrast_answer answer;
-    double needs; /* unsure: times as many blocks or runs would tell; NaN */
+    double needs;     /* unsure: times as many blocks or runs would tell; NaN */
     double more_s;    /* unsure: so many seconds more of each run would tell, */
     double more_runs; /* or so many more runs of each side; 0: that is not known */
 };

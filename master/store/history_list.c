@@ -52,18 +52,12 @@ static void bind(sqlite3_stmt *s, const struct history_filter *f)
     const char *equals = f->tag ? strchr(f->tag, '=') : NULL;
     char *key =
         !f->tag ? NULL : mem_dup(f->tag, equals ? (size_t)(equals - f->tag) : strlen(f->tag));
-    const char *const texts[] = {f->profile,
-                                 f->branch,
-                                 f->state,
-                                 NULL,
-                                 key,
-                                 equals ? equals + 1 : NULL,
-                                 f->verdict,
-                                 f->text && *f->text ? f->text : NULL,
-                                 NULL,
-                                 NULL,
-                                 f->prefix,
-                                 f->pin};
+    const char *const texts[] = {f->profile, f->branch,
+                                 f->state,   NULL,
+                                 key,        equals ? equals + 1 : NULL,
+                                 f->verdict, f->text && *f->text ? f->text : NULL,
+                                 NULL,       NULL,
+                                 f->prefix,  f->pin};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         bind_text(s, (int)i + 1, texts[i]);
     free(key);
@@ -142,9 +136,9 @@ void history_brief_member(const struct history_brief *b, struct sbuf *sql)
 
 /* Columns of the run itself, before those of history_brief. */
 static const struct history_brief OWN[] = {
-    {"id", "", "id", false},         {"started", "", "started", false},
+    {"id", "", "id", false},           {"started", "", "started", false},
     {"profile", "", "profile", false}, {"state", "", "state", false},
-    {"pin", "", "pin", false},       {"branch", "git", "branch", false},
+    {"pin", "", "pin", false},         {"branch", "git", "branch", false},
     {"valid", "", "valid", true},
 };
 #define OWN_COUNT (sizeof OWN / sizeof *OWN)

@@ -49,8 +49,8 @@ static void cut_ends(struct steady *s)
 
 /* ---- what load generators spoilt ---- */
 
-#define SPOILT_MOST 200       /* spans that are kept of a run */
-#define LEFT_OUT_SHARE 0.05   /* of the steady part */
+#define SPOILT_MOST 200     /* spans that are kept of a run */
+#define LEFT_OUT_SHARE 0.05 /* of the steady part */
 
 void steady_note_invalid(json_t *meta, const json_t *invalid)
 {
@@ -59,8 +59,8 @@ void steady_note_invalid(json_t *meta, const json_t *invalid)
     size_t i;
     json_array_foreach(invalid, i, span)
     {
-        json_array_append_new(
-            spans, json_pack("[O,O]", json_array_get(span, 0), json_array_get(span, 1)));
+        json_array_append_new(spans,
+                              json_pack("[O,O]", json_array_get(span, 0), json_array_get(span, 1)));
     }
     const size_t count = json_array_size(spans);
     if (count > 0 && count <= SPOILT_MOST)

@@ -366,10 +366,10 @@ static void few_seconds_that_were_not_valid_are_left_out(void **state)
     assert_refused(
         compare_with(json_pack("{s:b,s:[[f,f]]}", "valid", 0, "invalid", at, at + 20), false),
         "was not valid: for 20 of 239 s with all users a load generator could not keep up");
-    assert_remarked(compare_with(json_pack("{s:b,s:[[f,f]]}", "valid", 0, "invalid", clock_s - 50,
-                                           clock_s - 20),
-                                 false),
-                    ""); /* before the load was on */
+    assert_remarked(
+        compare_with(
+            json_pack("{s:b,s:[[f,f]]}", "valid", 0, "invalid", clock_s - 50, clock_s - 20), false),
+        ""); /* before the load was on */
 }
 
 /* What is left out is in no figure. */
@@ -486,11 +486,10 @@ static void a_row_without_a_name_is_judged_by_its_own_figures(void **state)
     }
     const struct contrast_run runs[] = {{NULL, &s[0], meta}, {NULL, &s[1], meta}};
     struct contrast c;
-    contrast_make(&c, &(struct contrast_ask){.before = runs,
-                                             .before_count = 1,
-                                             .after = runs + 1,
-                                             .after_count = 1,
-                                             .gate = &gate});
+    contrast_make(
+        &c,
+        &(struct contrast_ask){
+            .before = runs, .before_count = 1, .after = runs + 1, .after_count = 1, .gate = &gate});
     size_t seen = 0;
     for (size_t i = 0; i < c.count; i++)
         if (!*c.lines[i].name && *c.lines[i].method && ++seen)
