@@ -106,12 +106,26 @@ def beside_k6(name, ratio, least):
     return (f"ours ≥ {least} × less", verdict(ratio, least, False)) if name.startswith("k6") else ("", "")
 
 
+def counting(port, path="count"):
+    """Asks a target of ours how much it has done."""
+    return lambda: int(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10).read())
+
+
+@contextmanager
+def grpc_target(options):
+    """Always gives the same: shop.v1.Receipt(text="pen", total=3)."""
+    with Process([Path(options.build) / "bench" / "grpc_target", b"\x0a\3pen\x10\3".hex()], prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server:
+        port = server.wait_line(r"^(\d+)$").group(1)
+        server.host, server.count = f"127.0.0.1:{port}", counting(port)
+        yield server
+
+
 def bench_grpc(options):
     """Generated Python messages."""
     title = "gRPC, one small message each way, generated Python code, 100 users"
     table = Table(title, "generator", "µs/call (lowest–highest)", "calls/s", "× Katydid GrpcUser", "budget", "")
-    with nginx() as server, generated_code() as env:
-        host = server.h2_url.removeprefix("http://")
+    with grpc_target(options) as server, generated_code() as env:
+        host = server.host
         figures = rounds({
             "Katydid GrpcUser": headless(KATYDID, FILES / "grpc_calls.py", host),
             "Locust's recipe under Katydid": headless(KATYDID, FILES / "grpc_recipe.py", host),
@@ -129,17 +143,19 @@ def ws_echo(options):
     with Process([Path(options.build) / "bench" / "ws_echo"], prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server:
         port = server.wait_line(r"^(\d+)$").group(1)
         server.url = f"ws://127.0.0.1:{port}"
-        server.count, server.open = (
-            lambda path=path: int(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10).read()) for path in ("count", "open"))
+        server.count, server.open = counting(port), counting(port, "open")
         yield server
 
 
 def bench_ws(options):
     table = Table("WebSocket, 32 bytes there and back, 1,000 connections", "generator", "µs/message and its echo (lowest–highest)", "echoes/s", "× ours", "budget", "")
+    floor = Path(options.build) / "bench" / "ws_floor"
     with ws_echo(options) as server:
         figures = rounds({
             "Katydid WebSocketUser": headless(KATYDID, FILES / "ws_echo.py", server.url, 1000),
             "Locust, websocket-client": headless(STOCK, FILES / "ws_echo_stock.py", server.url, 1000),
+            "the floor: a read and a write": [floor, server.url.removeprefix("ws://"), 1000],
+            "the floor, with the kernel's stamps": [floor, server.url.removeprefix("ws://"), 1000, "stamps"],
             **k6("k6", "ws_echo.js", server.url + "/", users=1000),
             **k6("k6, each echo timed", "ws_echo.js", server.url + "/", "-e", "TIMED=1", users=1000),
         }, server, options.rounds, warm=4.0)

@@ -30,11 +30,6 @@ K6 = os.environ.get("K6")
 TICK = os.sysconf("SC_CLK_TCK")
 GENERATOR_CORE, TARGET_CORE = 0, 1
 FILES = ROOT / "tests" / "bench" / "locustfiles"
-# A service that always gives the same: shop.v1.Receipt(text="pen", total=3), with a status behind it.
-RECEIPT = b"\0\0\0\0\7" + b"\x0a\3pen\x10\3"
-GRPC = """location = /shop.v1.Shop/Buy {{ error_page 405 =200 /receipt; return 405; }}
-                location = /receipt {{ root {folder}; default_type application/grpc; add_trailer grpc-status 0;
-                  etag off; max_ranges 0; add_header Last-Modified ""; }}"""  # which no server of gRPC sends
 JSON_200 = (
     '{"id": 4711, "name": "Folding chair", "price": 12.5, "tags": ["garden", "wood", "sale"], "stock": '
     '{"berlin": 12, "lyon": 0, "porto": 7}, "description": "Light, strong, stowed away in no time at all."}'
@@ -101,7 +96,6 @@ def nginx(workers=1, core=TARGET_CORE):
             "location = / { default_type text/plain; return 200 'Hello there\\n'; }"
             f"location = /json {{ default_type application/json; return 200 '{JSON_200}'; }}"
         )
-        Path(folder, "receipt").write_bytes(RECEIPT)
         Path(folder, "nginx.conf").write_text(f"""
             daemon off; worker_processes {workers}; pid {folder}/pid; error_log {folder}/error.log;
             events {{ worker_connections {min(131072, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100)}; multi_accept on; }}
@@ -113,7 +107,7 @@ def nginx(workers=1, core=TARGET_CORE):
               server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} location /body- {{ root {folder}; }} }}
               server {{ listen 127.0.0.1:{tls} ssl; {pages} }}
               server {{ listen 127.0.0.1:{h2_tls} ssl http2; {pages} }}
-              server {{ listen 127.0.0.1:{h2} http2; {pages} {GRPC.format(folder=folder)} }}
+              server {{ listen 127.0.0.1:{h2} http2; {pages} }}
               server {{ listen 127.0.0.1:{status}; location = / {{ stub_status; }} }}
             }}""")
         prefix = ["taskset", "-c", str(core)] if core is not None else []
