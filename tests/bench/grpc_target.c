@@ -37,8 +37,7 @@ static unsigned long long count;
 #define FIELD(name, value)                                                                         \
     {                                                                                              \
         (uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), sizeof(name) - 1,             \
-            sizeof(value) - 1,                                                                     \
-            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE                           \
+            sizeof(value) - 1, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE        \
     }
 static const nghttp2_nv head[] = {FIELD(":status", "200"),
                                   FIELD("content-type", "application/grpc")};
@@ -138,9 +137,9 @@ static void say_count(const struct client *c)
 {
     char body[32], answer[128];
     const int n = snprintf(body, sizeof body, "%llu", count);
-    const int len = snprintf(answer, sizeof answer,
-                             "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-                             n, body);
+    const int len =
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", n, body);
     send(c->fd, answer, (size_t)len, MSG_NOSIGNAL);
 }
 

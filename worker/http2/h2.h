@@ -7,7 +7,7 @@
  *   session.c   the connection: nghttp2's calls, reading, the protocol's table
  *   memory.c    its memory
  *   acks.c      whether answers are acknowledged with the next request
- *   heads.h     heads that come again (heads_*.c)
+ *   heads.h     heads that come again, and streams that nghttp2 need not know of (heads_*.c)
  *
  * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
  * new of an exchange (stream_note) or of its writing (stream_wrote); what follows from it is done
@@ -161,6 +161,8 @@ void stream_give_up(struct fetch *f, enum fetch_error error, int sys, const char
 /* ---- write.c ---- */
 
 void write_all(struct h2 *h);
+void write_frames(struct h2 *h,
+                  const struct sbuf *frames); /* while nothing else is to be written */
 /* An end in order, which the server need not take for a failure. If there is no room for it, there
  * is none. */
 void write_leave(struct h2 *h);

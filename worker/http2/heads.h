@@ -13,6 +13,8 @@
  * that was filled by one block alone, again and again, is the same before and after it: then this
  * changes nothing either.
  *
+ * Where both are remembered, nghttp2 is not asked at all (heads_short.c).
+ *
  * Only what comes twice is remembered: who asks once a minute keeps no memory for it.
  */
 #include <nghttp2/nghttp2.h>
@@ -69,6 +71,11 @@ struct heads { /* of a connection */
     uint64_t written_like;        /* of the last list, what is likely to be another's */
     int32_t stub_id; /* the stream that nghttp2 has yet to begin, with what it knows of its head */
     const struct head_list *stub_of;
+
+    struct fetch *short_of; /* its stream is open, and nghttp2 does not know of it; or NULL */
+    int32_t short_id;       /* the newest stream that nghttp2 does not know of; 0: there is none */
+    int32_t telling;        /* it is being told of that one */
+    uint32_t short_spent;   /* bytes of bodies that it does not know of */
 };
 
 /* ---- heads_block.c ---- */
@@ -85,6 +92,7 @@ static inline bool heads_is_inserted(uint8_t first)
 unsigned heads_fields(const uint8_t *block, size_t len, uint16_t ends[HEADS_FIELDS_MOST],
                       bool *inserts);
 uint32_t heads_u24(const uint8_t *bytes);
+void heads_frame(uint8_t to[9], size_t len, uint8_t type, uint8_t flags, int32_t id);
 int32_t heads_stream(const uint8_t *frame);
 
 /* ---- heads_known.c ---- */
@@ -99,6 +107,10 @@ void heads_forget_read(struct heads *k);
 
 /* Gives nghttp2 what was read, which is changed. Less than 0: its error. */
 int heads_read(struct h2 *h, uint8_t *bytes, size_t len);
+/* A head that came before and all that follows it up to the end of its answer, if that is here, in
+ * one frame and what else there may be: how many bytes, and k->whole. */
+size_t heads_find_whole(struct heads *k, const struct head_read *r, const struct fetch *f,
+                        const uint8_t *frame, size_t there);
 void heads_take_whole(struct h2 *h, struct fetch *f); /* h->heads.whole, at the end of its head */
 
 /* ---- heads_written.c ---- */
@@ -114,6 +126,20 @@ struct head_list {
 int32_t heads_submit(struct h2 *h, struct fetch *f, struct head_list *l);
 bool heads_is_held(const struct h2 *h); /* nghttp2 has not begun it: it waits for others to end */
 int32_t heads_submit_whole(struct h2 *h, struct fetch *f, const struct head_list *l); /* instead */
+/* The frame of that list, whose block is known, alone into out, where the list may lie. False: it
+ * is not known, or not the next to be written. */
+bool heads_put_known(struct h2 *h, struct head_list *l, int32_t id, uint8_t flags,
+                     struct sbuf *out);
 /* What nghttp2 has to say, a frame or less. */
 void heads_write(struct h2 *h, struct sbuf *out, const uint8_t *bytes, size_t len);
 void heads_forget_written(struct heads *k);
+
+/* ---- heads_short.c ---- */
+
+/* Writes the request, without nghttp2. False: it is for heads_submit. */
+bool heads_send_short(struct h2 *h, struct fetch *f, struct head_list *l);
+/* What was read of its answer, if that is whole: how many bytes. 0: nghttp2 is to be told. */
+size_t heads_take_short(struct h2 *h, const uint8_t *frame, size_t there);
+/* From now on nghttp2 knows of every stream. write_all must follow. */
+void heads_tell(struct h2 *h);
+void heads_forget_short(struct h2 *h, const struct fetch *f); /* f ends; likewise */

@@ -2,6 +2,8 @@
 /* Blocks of HPACK (RFC 7541), as far as one need read them to know what they change. */
 #include "worker/http2/heads.h"
 
+#include <string.h>
+
 /* What follows an integer, whose first byte has some bits of other meaning. NULL: it is cut off, or
  * larger than anything here. */
 static const uint8_t *integer(const uint8_t *at, const uint8_t *end, uint8_t mask, uint32_t *value)
@@ -60,6 +62,14 @@ unsigned heads_fields(const uint8_t *block, size_t len, uint16_t ends[HEADS_FIEL
 uint32_t heads_u24(const uint8_t *bytes)
 {
     return (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+}
+
+void heads_frame(uint8_t to[9], size_t len, uint8_t type, uint8_t flags, int32_t id)
+{
+    const uint8_t head[] = {
+        (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len,       type,       flags,
+        (uint8_t)(id >> 24),  (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+    memcpy(to, head, sizeof head);
 }
 
 int32_t heads_stream(const uint8_t *frame)

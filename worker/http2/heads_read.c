@@ -32,12 +32,11 @@ static bool is_to_learn(struct heads *k, int kind, const uint8_t *block, size_t 
     return k->read_hash[kind] == before;
 }
 
-/* A head that came before and all that follows it up to the end of its answer, if that is here, in
- * one frame and what else there may be: how many bytes. What is to be collected alone, for windows
- * of streams are nghttp2's. */
-static size_t find_whole(struct heads *k, const struct fetch *f, const uint8_t *frame, size_t there)
+/* What is to be collected alone, for windows of streams are nghttp2's. */
+size_t heads_find_whole(struct heads *k, const struct head_read *r, const struct fetch *f,
+                        const uint8_t *frame, size_t there)
 {
-    const struct head_read *r = k->recalled, *t = k->read[HEADS_TRAILER];
+    const struct head_read *t = k->read[HEADS_TRAILER];
     const size_t before = FRAME_HEAD + r->block_len;
     const uint8_t *data = frame + before;
     if (f->has_head || f->request.mode != FETCH_COLLECT || f->request.head_only ||
@@ -77,7 +76,7 @@ static int give_stub(struct h2 *h, struct fetch *f, uint8_t *frame, size_t there
 {
     struct heads *k = &h->heads;
     const struct head_read *r = k->recalled;
-    const size_t whole = find_whole(k, f, frame, there);
+    const size_t whole = heads_find_whole(k, r, f, frame, there);
     const uint32_t len = whole ? r->status_len : r->stub_len;
     *done = whole ? whole : FRAME_HEAD + r->block_len;
     if (whole) {
@@ -94,7 +93,7 @@ static int give_stub(struct h2 *h, struct fetch *f, uint8_t *frame, size_t there
 
 /* A frame that begins a head, of which so many bytes are there. done: that nghttp2 need not have.
  */
-static int look_at(struct h2 *h, uint8_t *frame, size_t there, size_t *done)
+static int look_at_head(struct h2 *h, uint8_t *frame, size_t there, size_t *done)
 {
     struct heads *k = &h->heads;
     const uint32_t len = heads_u24(frame);
@@ -127,6 +126,16 @@ static int look_at(struct h2 *h, uint8_t *frame, size_t there, size_t *done)
     return 0;
 }
 
+/* The same of any frame that matters here. */
+static int look_at(struct h2 *h, uint8_t *frame, size_t there, size_t *done)
+{
+    *done = heads_take_short(h, frame, there);
+    if (*done)
+        return 0;
+    heads_tell(h);
+    return is_of_heads(frame[3]) ? look_at_head(h, frame, there, done) : 0;
+}
+
 /* Of a frame whose own head is not whole yet: how many bytes there are of it. */
 static size_t begin_frame(struct heads *k, const uint8_t *bytes, size_t len)
 {
@@ -154,10 +163,11 @@ int heads_read(struct h2 *h, uint8_t *bytes, size_t len)
             k->frame_left -= (uint32_t)n;
             at += n;
         } else if (k->frame_begun || there < FRAME_HEAD) {
+            heads_tell(h);
             at += begin_frame(k, frame, there);
         } else {
             size_t done = 0;
-            if (is_of_heads(frame[3])) {
+            if (is_of_heads(frame[3]) || (k->short_id && frame[3] != NGHTTP2_PING)) {
                 int rc = give(h, bytes + from, at - from);
                 from = at;
                 if (rc == 0)

@@ -190,9 +190,25 @@ static int32_t submit(struct h2 *h, struct fetch *f, const struct head_list *l, 
     return nghttp2_submit_request(h->session, NULL, l->nv, count, l->body, f);
 }
 
+bool heads_put_known(struct h2 *h, struct head_list *l, int32_t id, uint8_t flags, struct sbuf *out)
+{
+    const struct head_written *w = h->heads.written;
+    uint8_t head[FRAME_HEAD] = {0};
+    if (!w || !is_indexed(&l->nv[METHOD]) || !is_next(h) || l->plain > PLAIN_MOST ||
+        !is_same(w, l) || !keep_what_differs(w, l))
+        return false;
+    sbuf_clear(out);
+    sbuf_add(out, head, sizeof head);
+    put_block(w, l, out);
+    heads_frame((uint8_t *)out->data, out->len - FRAME_HEAD, NGHTTP2_HEADERS,
+                flags | NGHTTP2_FLAG_END_HEADERS, id);
+    return true;
+}
+
 int32_t heads_submit(struct h2 *h, struct fetch *f, struct head_list *l)
 {
     struct heads *k = &h->heads;
+    heads_tell(h);
     h2x_of(f)->head_more = 0;
     if (!is_indexed(&l->nv[METHOD]) || !is_next(h))
         return submit(h, f, l, l->count);

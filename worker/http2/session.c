@@ -177,7 +177,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     struct fetch *f = exchange_of(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_GOAWAY)
         blame(arg, nghttp2_http2_strerror(frame->goaway.error_code));
-    if (!f || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+    if (!f || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
+        frame->hd.stream_id == ((struct h2 *)arg)->heads.telling)
         return 0;
     f->response.sent_bytes += frame->hd.length + 9;
     if (frame->hd.type == NGHTTP2_HEADERS) {
@@ -330,6 +331,8 @@ static void send_request(struct fetch *f)
     f->engine->counters.heads_plain += list.plain;
     x->written_before = h->written;
     stream_set_open(f, true);
+    if (heads_send_short(h, f, &list))
+        return;
     x->id = heads_submit(h, f, &list);
     if (x->id > 0)
         write_all(h);

@@ -91,6 +91,7 @@ bool stream_detach(struct h2 *h, struct fetch *f)
     take_off(h, H2_WROTE, f);
     if (h->head_of == f)
         h->head_of = NULL;
+    heads_forget_short(h, f);
     if (x->id <= 0 || x->is_closed || h->is_lost)
         return false;
     x->is_closed = true;

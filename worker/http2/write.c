@@ -102,21 +102,45 @@ static void tell_written(struct h2 *h)
         stream_written(f, now);
 }
 
+static void put(struct h2 *h, const struct sbuf *bytes)
+{
+    const size_t done = write_some(h, bytes->data, bytes->len);
+    if (done < bytes->len && !h->write_errno)
+        sbuf_add(&h->out, bytes->data + done, bytes->len - done);
+}
+
+void write_frames(struct h2 *h, const struct sbuf *frames)
+{
+    put(h, frames);
+    if (h->write_errno)
+        return;
+    if (h->out.len) {
+        conn_watch(h->conn, EV_READ | EV_WRITE);
+        return;
+    }
+    conn_watch(h->conn, EV_READ);
+    tell_written(h);
+}
+
+/* Whether there may be something; asking for it costs more. */
+static bool has_words(const struct h2 *h)
+{
+    return nghttp2_session_want_write(h->session) || h->heads.owed >= OWED_MOST;
+}
+
 void write_all(struct h2 *h)
 {
     struct conn *c = h->conn;
     while (!h->write_errno && write_rest(h)) {
-        const struct sbuf *batch = next_batch(h);
-        if (!batch->len) {
+        const struct sbuf *batch = has_words(h) ? next_batch(h) : NULL;
+        if (!batch || !batch->len) {
             conn_watch(c, EV_READ);
             if (stream_has_news(h) && !h->is_inside) /* of streams that the writing closed */
                 event_active(&c->event, EV_READ, 0);
             tell_written(h);
             return;
         }
-        const size_t done = write_some(h, batch->data, batch->len);
-        if (done < batch->len && !h->write_errno)
-            sbuf_add(&h->out, batch->data + done, batch->len - done);
+        put(h, batch);
     }
     if (!h->write_errno)
         conn_watch(c, EV_READ | EV_WRITE);

@@ -13,13 +13,15 @@
 #include "common/base/sbuf.h"
 #include "tests/fuzz/http2_driver.h"
 
-enum { STREAMS_MOST = 64, TABLE_SIZE = 1, STREAMS_LIMIT = 3, HEAD_LIMIT = 6 };
+enum { STREAMS_MOST = 64, TABLE_SIZE = 1, STREAMS_LIMIT = 3, WINDOW = 4, HEAD_LIMIT = 6 };
 
 static struct {
     nghttp2_session *session;
     struct sbuf out;
     size_t out_sent, piece;
     struct sbuf heads[STREAMS_MOST]; /* of requests, as the server read them; by stream */
+    size_t bodies[STREAMS_MOST];     /* bytes of them that it read */
+    int32_t reset;                   /* the last stream that the client gave up; or 0 */
     const char *tag;                 /* of answers, in a header and in a trailer */
     bool is_mute;
     size_t large; /* bytes of a body, in one frame, without trailers; 0: it is ordinary */
@@ -47,6 +49,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)session, (void)flags, (void)arg;
     sbuf_addf(&rig.heads[frame->hd.stream_id / 2 % STREAMS_MOST], "%.*s=%.*s;", (int)name_len, name,
               (int)value_len, value);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
+                   size_t len, void *arg)
+{
+    (void)session, (void)flags, (void)bytes, (void)arg;
+    rig.bodies[id / 2 % STREAMS_MOST] += len;
     return 0;
 }
 
@@ -123,6 +133,8 @@ static void answer_by_hand(int32_t id)
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     (void)session, (void)arg;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        rig.reset = frame->hd.stream_id;
     const bool is_request = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (!is_request || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
@@ -192,6 +204,7 @@ static void open_untold(size_t piece)
         engine = fetch_engine_new(event_base_new(), &protocols);
     nghttp2_session_callbacks_new(&calls);
     nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
     nghttp2_session_server_new(&rig.session, calls, NULL);
     nghttp2_session_callbacks_del(calls);
@@ -220,7 +233,8 @@ static void start(size_t piece)
 
 static void stop(void)
 {
-    nghttp2_submit_goaway(rig.session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+    if (!rig.is_closed)
+        nghttp2_submit_goaway(rig.session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
     while (!rig.is_closed)
         http2.event(rig.conn, EV_READ);
     nghttp2_session_del(rig.session);
@@ -293,12 +307,16 @@ static void check_request(int n, const char *method, const char *path, const cha
     if (!strcmp(method, "POST"))
         snprintf(expected + len, sizeof expected - (size_t)len, "content-length=%zu;",
                  body_len(path));
-    assert_string_equal(rig.heads[n].data, expected);
+    assert_string_equal(rig.heads[n % STREAMS_MOST].data, expected);
+    assert_int_equal(rig.bodies[n % STREAMS_MOST],
+                     strcmp(method, "POST") != 0 ? 0 : body_len(path));
 }
 
 /* The n-th of the connection. */
 static void exchange(int n, const char *method, const char *path, const char *tag)
 {
+    sbuf_clear(&rig.heads[n % STREAMS_MOST]);
+    rig.bodies[n % STREAMS_MOST] = 0;
     struct fetch *f = ask(method, path, tag);
     events();
     check_request(n, method, path, tag);
@@ -421,6 +439,163 @@ static void test_windows(void **state)
     stop();
 }
 
+/* A connection on which requests and answers are what they were before, so that the next ones are
+ * written and read without nghttp2; how many there were. */
+static int warm(const char *method)
+{
+    enum { ENOUGH = 6 };
+    start(SIZE_MAX);
+    for (int n = 0; n < ENOUGH; n++)
+        exchange(n, method, "/a", "same");
+    return ENOUGH;
+}
+
+static int32_t id_of(int n)
+{
+    return n * 2 + 1;
+}
+
+static void say(int type, int flags, int32_t id, const void *payload, size_t len)
+{
+    struct sbuf bytes = {0};
+    if (type == NGHTTP2_SETTINGS) {
+        settings(STREAMS_LIMIT, 10); /* it has to know that they are confirmed */
+        return;
+    }
+    sbuf_add(&bytes, payload, len);
+    frame(type, flags, id, &bytes);
+    sbuf_fini(&bytes);
+    events();
+}
+
+static void test_given_up(void **state)
+{
+    (void)state;
+    int n = warm("GET");
+    rig.is_mute = true;
+    struct fetch *f = ask("GET", "/a", "same");
+    check_request(n, "GET", "/a", "same");
+    fetch_free(f);
+    assert_int_equal(rig.reset, id_of(n));
+    rig.is_mute = false;
+    exchange(++n, "GET", "/a", "same");
+    stop();
+}
+
+/* Whatever else a server says before it answers, or of a stream that is over. */
+static void test_asides(void **state)
+{
+    (void)state;
+    static const struct {
+        int type;
+        size_t len;
+        bool is_of_stream;
+    } said[] = {{NGHTTP2_PING, 8, false},          {NGHTTP2_WINDOW_UPDATE, 4, false},
+                {NGHTTP2_SETTINGS, 0, false},      {NGHTTP2_WINDOW_UPDATE, 4, true},
+                {NGHTTP2_PRIORITY, 5, true},       {0xbe, 3, false},
+                {NGHTTP2_WINDOW_UPDATE, 4, false}, {NGHTTP2_PING, 8, false}};
+    for (int is_post = 0; is_post < 2; is_post++) {
+        const char *method = is_post ? "POST" : "GET";
+        int n = warm(method);
+        for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+            const int32_t of = said[i].is_of_stream ? 1 : 0;
+            rig.is_mute = true;
+            struct fetch *f = ask(method, "/a", "same");
+            say(said[i].type, 0, of * id_of(n), "\0\0\0\1\1\1\1\1", said[i].len);
+            answer(id_of(n));
+            events();
+            check_answer(f, "one");
+            fetch_free(f);
+            rig.is_mute = false;
+            for (int more = 0; more < 4; more++)
+                exchange(++n, method, "/a", "same");
+            say(said[i].type, 0, of * id_of(n), "\0\0\0\1\1\1\1\1", said[i].len);
+            exchange(++n, method, "/a", "same");
+            n++;
+        }
+        assert_int_equal(rig.reset, 0);
+        stop();
+    }
+}
+
+/* By GOAWAY: one that the server has not looked at fails, one that it has is answered. */
+static void test_goaway_before_the_answer(void **state)
+{
+    (void)state;
+    for (int is_taken = 0; is_taken < 2; is_taken++) {
+        const int n = warm("GET");
+        rig.is_mute = true;
+        struct fetch *f = ask("GET", "/a", "same");
+        f->retries = UINT8_MAX; /* that would be on another connection */
+        const uint8_t words[8] = {0, 0, 0, (uint8_t)(is_taken ? id_of(n) : id_of(n - 1))};
+        say(NGHTTP2_GOAWAY, 0, 0, words, sizeof words);
+        if (is_taken) {
+            answer(id_of(n));
+            events();
+            check_answer(f, "one");
+        } else {
+            assert_true(fetch_is_done(f));
+            assert_int_not_equal(fetch_response(f)->error, FETCH_OK);
+        }
+        fetch_free(f);
+        assert_true(rig.is_closed);
+        stop();
+    }
+}
+
+static void test_reset_before_the_answer(void **state)
+{
+    (void)state;
+    int n = warm("POST");
+    rig.is_mute = true;
+    struct fetch *f = ask("POST", "/a", "same");
+    nghttp2_submit_rst_stream(rig.session, NGHTTP2_FLAG_NONE, id_of(n), NGHTTP2_INTERNAL_ERROR);
+    events();
+    assert_int_equal(fetch_response(f)->error, FETCH_STREAM_RESET);
+    fetch_free(f);
+    rig.is_mute = false;
+    exchange(++n, "POST", "/a", "same");
+    stop();
+}
+
+/* Two at a time: the second has nghttp2 begin both. */
+static void test_two_at_a_time(void **state)
+{
+    (void)state;
+    int n = warm("POST");
+    for (int i = 0; i < 5; i++) {
+        rig.is_mute = true;
+        struct fetch *one = ask("POST", "/a", "same"), *two = ask("POST", "/a", "same");
+        answer(id_of(n + 1));
+        answer(id_of(n));
+        events();
+        check_answer(one, "one");
+        check_answer(two, "one");
+        fetch_free(one);
+        fetch_free(two);
+        rig.is_mute = false;
+        n += 2;
+        for (int more = 0; more < i; more++)
+            exchange(n++, "POST", "/a", "same");
+    }
+    stop();
+}
+
+/* The server reads no more than its windows have room for, and says so; all of it comes. */
+static void test_windows_of_the_server(void **state)
+{
+    (void)state;
+    static const char path[] = "/1234567890/1234567890/1234567890/1234567890/1234567890";
+    int n = warm("POST");
+    for (int i = 0; i < 600; i++) {
+        if (i % 100 == 50)
+            settings(WINDOW, i % 200 == 50 ? 600 : 65535);
+        exchange(n++, "POST", path, "same");
+    }
+    assert_int_equal(rig.reset, 0);
+    stop();
+}
+
 /* A server may end the connection of a head that is larger than it has yet to say. */
 static void test_large_before_settings(void **state)
 {
@@ -445,10 +620,20 @@ static void test_large_before_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_same_again), cmocka_unit_test(test_paths_of_any_length),
-        cmocka_unit_test(test_others_between), cmocka_unit_test(test_tables_of_another_size),
-        cmocka_unit_test(test_held),           cmocka_unit_test(test_large_before_settings),
-        cmocka_unit_test(test_windows),        cmocka_unit_test(test_a_table_full_of_one_head),
+        cmocka_unit_test(test_the_same_again),
+        cmocka_unit_test(test_paths_of_any_length),
+        cmocka_unit_test(test_others_between),
+        cmocka_unit_test(test_tables_of_another_size),
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_large_before_settings),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_a_table_full_of_one_head),
+        cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_asides),
+        cmocka_unit_test(test_two_at_a_time),
+        cmocka_unit_test(test_goaway_before_the_answer),
+        cmocka_unit_test(test_windows_of_the_server),
+        cmocka_unit_test(test_reset_before_the_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
