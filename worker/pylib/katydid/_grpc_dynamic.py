@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from gevent.lock import RLock
 
@@ -18,7 +19,10 @@ from ._grpc_names import RpcError, StatusCode
 WELL_KNOWN = ("any", "api", "duration", "empty", "field_mask", "source_context", "struct", "timestamp", "type", "wrappers")
 HEALTH = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 _SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
-_DEPTH_MOST = 100
+_DEPTH_MOST, _WORDS_MOST = 100, 1000
+_NAMES_MOST = 20_000  # in a file: where that is refused, protobuf holds the loop for a time that grows with their square
+_BROKEN_S = 60  # what did not hold together is not tried again at once
+_FILES_MOST, _BYTES_MOST, _SECONDS_MOST = 5000, 16 << 20, 30  # what a server may say of one service, and how long that may take
 _known = {}  # what descriptors come from -> Descriptors
 _lock = RLock()
 
@@ -35,6 +39,21 @@ def _protobuf():
     return descriptor_pb2, descriptor_pool, json_format, message_factory
 
 
+class Broken(NotDescribed):
+    """What describes it is wrong, and will not be right in a moment."""
+
+
+def _has_more_names(file, most):
+    """Whether it defines more messages, enumerations and their values."""
+    count, waiting = 0, [file]
+    while waiting and count <= most:
+        one = waiting.pop()
+        nested = one.message_type if one is file else one.nested_type
+        count += len(nested) + len(one.enum_type) + sum(len(enum.value) for enum in one.enum_type[:most])
+        waiting += nested[:most]
+    return count > most
+
+
 def _class_of(message_factory, pool, descriptor):
     if hasattr(message_factory, "GetMessageClass"):
         return message_factory.GetMessageClass(descriptor)
@@ -42,11 +61,13 @@ def _class_of(message_factory, pool, descriptor):
 
 
 class Descriptors:
-    """Files of descriptors, which may be asked for. find(what, name): serialized files that have the symbol, or that file."""
+    """Files of descriptors, which may be asked for. find(what, name): serialized files that have the symbol, or that file.
+    names_most: how much a file may define; None: whatever it likes."""
 
-    def __init__(self, find):
+    def __init__(self, find, names_most=None):
         self._files, self.pool_module, self.json, self._factory = _protobuf()
-        self.pool, self._find, self._added = self.pool_module.DescriptorPool(), find, set()
+        self.pool, self._find, self._added, self._names_most = self.pool_module.DescriptorPool(), find, set(), names_most
+        self._broken = {}  # service: (until, the error)
 
     def method(self, service, method):
         """The descriptor of a method."""
@@ -54,7 +75,7 @@ class Descriptors:
             try:
                 found = self.pool.FindServiceByName(service)
             except KeyError:
-                self._take(self._find("symbol", service))
+                self._learn(service)
                 try:
                     found = self.pool.FindServiceByName(service)
                 except KeyError:
@@ -62,6 +83,16 @@ class Descriptors:
         if method not in found.methods_by_name:
             raise NotDescribed(f"{service} has no method {method}: it has {', '.join(sorted(found.methods_by_name))}")
         return found.methods_by_name[method]
+
+    def _learn(self, service):
+        until, why = self._broken.get(service, (0, ""))
+        if monotonic() < until:
+            raise Broken(why)
+        try:
+            self._take(self._find("symbol", service))
+        except Broken as error:
+            self._broken[service] = monotonic() + _BROKEN_S, str(error)
+            raise
 
     def message_class(self, descriptor):
         return _class_of(self._factory, self.pool, descriptor)
@@ -77,16 +108,16 @@ class Descriptors:
         try:
             return self._files.FileDescriptorProto.FromString(data)
         except DecodeError as error:
-            raise NotDescribed(f"what should describe a file does not: {error}") from None
+            raise Broken(f"what should describe a file does not: {error}") from None
 
     def _add(self, name, parsed, depth=0):
         """With what it imports before it, as far as it is not there."""
         if name in self._added:
             return
         if not isinstance(name, str):  # bytes, where they are no UTF-8
-            raise NotDescribed(f"{name!r} is no name of a file")
+            raise Broken(f"{name!r} is no name of a file")
         if depth > _DEPTH_MOST:
-            raise NotDescribed(f"imports of imports, more than {_DEPTH_MOST} deep, are not read: {name}")
+            raise Broken(f"imports of imports, more than {_DEPTH_MOST} deep, are not read: {name}")
         if name not in parsed:
             for file in map(self._read, self._well_known(name) or self._find("file", name)):
                 parsed.setdefault(file.name, file)
@@ -102,10 +133,12 @@ class Descriptors:
             raise
 
     def _put(self, name, file):
+        if self._names_most and _has_more_names(file, self._names_most):
+            raise Broken(f"the file {name} defines more than {self._names_most} names")
         try:
             self.pool.AddSerializedFile(file.SerializeToString())
         except (TypeError, ValueError) as error:  # names that are twice, types that nothing describes, circles
-            raise NotDescribed(f"the file {name} does not hold together: {error}") from None
+            raise Broken(f"the file {name} does not hold together: {error}") from None
 
     def _well_known(self, name):
         path = name.removeprefix("google/protobuf/").removesuffix(".proto")
@@ -179,35 +212,47 @@ def _reflection_messages():
     return [_class_of(message_factory, pool, pool.FindMessageTypeByName(f"katydid.reflection.{name}")) for name in ("Request", "Response")]
 
 
-def _by_reflection(channel):
-    """find() by what the server says of itself: by version 1, or by v1alpha where it has none."""
-    request_class, response_class = _reflection_messages()
-    services = list(_SERVICES)
+class _Reflection:
+    """What a server says of itself: by version 1, or by v1alpha where it has none. It is not to be trusted: what it says of a service
+    has limits, all in all."""
 
-    def ask(service, **question):
-        method = channel.stream_stream(f"/{service}/ServerReflectionInfo", request_class.SerializeToString, response_class.FromString)
-        answers = method(iter([request_class(**question)]), timeout=30)
+    def __init__(self, channel):
+        self._channel, self._services = channel, list(_SERVICES)
+        self._request_class, self._response_class = _reflection_messages()
+
+    def find(self, what, name):
+        """Of a symbol begins anew; of a file belongs to the symbol before it."""
+        if what == "symbol":
+            self._until, self._files_left, self._bytes_left = monotonic() + _SECONDS_MOST, _FILES_MOST, _BYTES_MOST
+        answer = self._ask(**{"file_containing_symbol" if what == "symbol" else "file_by_filename": name})
+        if answer.HasField("error_response"):
+            raise NotDescribed(f"{name}: {answer.error_response.error_message[:_WORDS_MOST]}")
+        files = answer.file_descriptor_response.file_descriptor_proto
+        self._files_left -= len(files)
+        self._bytes_left -= sum(map(len, files)) if self._files_left >= 0 else 0
+        if self._files_left < 0 or self._bytes_left < 0:
+            raise Broken(f"{name}: the server says too much: more than {_FILES_MOST} files, or {_BYTES_MOST >> 20} MB")
+        return list(files)
+
+    def _ask(self, **question):
+        while True:
+            try:
+                return self._ask_service(self._services[0], question)
+            except RpcError as error:
+                if error.code() is not StatusCode.UNIMPLEMENTED:
+                    raise
+                if len(self._services) == 1:
+                    raise NotDescribed("the server has no reflection: give protos or protoset") from error
+                del self._services[0]
+
+    def _ask_service(self, service, question):
+        method = self._channel.stream_stream(f"/{service}/ServerReflectionInfo", self._request_class.SerializeToString,
+                                             self._response_class.FromString)
+        answers = method(iter([self._request_class(**question)]), timeout=max(0, self._until - monotonic()))
         first = next(answers, None)
         if first is not None and next(answers, None) is not None:  # it was asked once
             answers.cancel()
-        return response_class() if first is None else first
-
-    def find(what, name):
-        question = {"file_containing_symbol" if what == "symbol" else "file_by_filename": name}
-        try:
-            answer = ask(services[0], **question)
-        except RpcError as error:
-            if error.code() is not StatusCode.UNIMPLEMENTED:
-                raise
-            if len(services) == 1:
-                raise NotDescribed("the server has no reflection: give protos or protoset") from error
-            del services[0]
-            return find(what, name)
-        if answer.HasField("error_response"):
-            raise NotDescribed(f"{name}: {answer.error_response.error_message}")
-        return list(answer.file_descriptor_response.file_descriptor_proto)
-
-    return find
+        return self._response_class() if first is None else first
 
 
 def _beside(user_class, path):
@@ -229,6 +274,7 @@ def _descriptors(user):
     with _lock:
         if key in _known:
             return _known[key]
+        names_most = None
         if user.protoset:
             find = _of_set(_beside(cls, user.protoset).read_bytes())
         elif user.protos:
@@ -236,8 +282,8 @@ def _descriptors(user):
             folders = [_beside(cls, path) for path in user.proto_paths] or list(dict.fromkeys(path.parent for path in protos))
             find = _of_set(_compile(protos, folders))
         else:
-            find = _by_reflection(user._plain_channel(is_apart=True))
-        return _known.setdefault(key, Descriptors(find))
+            find, names_most = _Reflection(user._plain_channel(is_apart=True)).find, _NAMES_MOST
+        return _known.setdefault(key, Descriptors(find, names_most))
 
 
 # What users have
