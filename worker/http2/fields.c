@@ -113,10 +113,12 @@ size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
 {
     struct fetch_kept own = {0}, *k = r->kept ? r->kept : &own;
     if (r->kept && r->kept->by != &http2) {
+        static uint64_t last;
         struct sbuf bytes = {0};
         free(k->bytes);
         make(&bytes, r, k);
         k->bytes = sbuf_take(&bytes);
+        k->number = ++last;
     } else if (!r->kept) {
         make(scratch, r, k);
         k->bytes = scratch->data;

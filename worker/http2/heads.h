@@ -118,6 +118,7 @@ void heads_take_whole(struct h2 *h, struct fetch *f); /* h->heads.whole, at the 
 struct head_list {
     nghttp2_nv *nv;
     size_t count, plain; /* plain: bytes of names and values */
+    uint64_t kept;       /* the number of one that is kept; or 0 */
     const nghttp2_data_provider *body;
     nghttp2_nv path, length; /* heads_submit's */
     char number[24];

@@ -16,14 +16,15 @@
 #define CONTINUATION 9u
 #define PLAIN_MOST 2048u /* bytes of a list that is remembered */
 
-enum { METHOD, PATH = 3 }; /* in a list */
+enum { METHOD, PATH = 3 }; /* in a list: what comes before the path is put into a kept one */
 
 struct span { /* of a block */
     uint16_t begin, end;
 };
 
 struct head_written {
-    int32_t id; /* the stream with whose head it was learned */
+    uint64_t kept; /* the list's, if it was one that is kept */
+    int32_t id;    /* the stream with whose head it was learned */
     uint32_t block_len;
     size_t count;
     size_t length; /* which of the list is that of the body; 0: none is */
@@ -69,12 +70,13 @@ static bool is_value(const struct head_written *w, const nghttp2_nv *nv, size_t 
 }
 
 /* But for what differs. */
-static bool is_same(const struct head_written *w, const struct head_list *l)
+static bool is_same(struct head_written *w, const struct head_list *l)
 {
     const char *at = w->text;
+    const size_t count = l->kept && l->kept == w->kept ? PATH : l->count;
     if (w->count != l->count)
         return false;
-    for (size_t i = 0; i < l->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const nghttp2_nv *nv = &l->nv[i];
         const bool differs = i == PATH || (i == w->length && i);
         if (nv->namelen != w->parts[i].name_len || memcmp(at, nv->name, nv->namelen) != 0 ||
@@ -82,6 +84,7 @@ static bool is_same(const struct head_written *w, const struct head_list *l)
             return false;
         at += w->parts[i].name_len + w->parts[i].value_len;
     }
+    w->kept = l->kept;
     return true;
 }
 
@@ -192,7 +195,7 @@ static int32_t submit(struct h2 *h, struct fetch *f, const struct head_list *l, 
 
 bool heads_put_known(struct h2 *h, struct head_list *l, int32_t id, uint8_t flags, struct sbuf *out)
 {
-    const struct head_written *w = h->heads.written;
+    struct head_written *w = h->heads.written;
     uint8_t head[FRAME_HEAD] = {0};
     if (!w || !is_indexed(&l->nv[METHOD]) || !is_next(h) || l->plain > PLAIN_MOST ||
         !is_same(w, l) || !keep_what_differs(w, l))

@@ -313,6 +313,7 @@ static struct head_list list_of(struct fetch *f, char number[FIELDS_NUMBER])
     struct head_list list = {.body = has_body ? &body : NULL};
     list.count = fields_of_request(&f->request, &f->engine->out, number, &list.nv);
     list.plain = fields_size(list.nv, list.count);
+    list.kept = f->request.kept ? f->request.kept->number : 0;
     return list;
 }
 
