@@ -113,7 +113,16 @@ static inline size_t driver_read_stream(struct fetch *f)
     return all;
 }
 
-static inline void http2_drive(const uint8_t *bytes, size_t len, size_t piece, struct driven *d)
+struct driver_rig {
+    struct fetch_engine *engine;
+    struct fetch_pool *pool;
+    const struct fetch_origin *origin;
+    struct lane lane;
+    struct conn *conn;
+};
+
+/* A connection on which nothing was said yet, and where no other can be made. */
+static inline void driver_open(struct driver_rig *rig, size_t piece)
 {
     static const struct protocol *const list[] = {&http2, NULL};
     static const struct protocols protocols = {.list = list, .plain = &http2};
@@ -124,36 +133,60 @@ static inline void http2_drive(const uint8_t *bytes, size_t len, size_t piece, s
         e = fetch_engine_new(base, &protocols);
         fetch_engine_set_limits(e, (struct fetch_limits){DRIVER_BODY_MAX});
     }
-    *d = (struct driven){0};
     const struct fetch_target target = {.host = "127.0.0.1", .port = 1};
-    struct fetch_pool *pool =
-        fetch_pool_new(e, (struct fetch_pool_config){.max_per_origin = 1, .max_shared = 1});
-    const struct fetch_origin *origin = fetch_origin_get(e, &target);
     static const struct stream_ops ops = {driver_read, driver_write, driver_has_pending,
                                           driver_close};
-    struct lane lane = {.pool = pool, .origin = origin, .conn_count = 1, .is_shared = true};
-    struct conn *c = engine_conn_get(e);
-    struct fetch *f[DRIVER_STREAMS];
+    rig->engine = e;
+    rig->pool = fetch_pool_new(e, (struct fetch_pool_config){.max_per_origin = 1, .max_shared = 1});
+    rig->origin = fetch_origin_get(e, &target);
+    rig->lane =
+        (struct lane){.pool = rig->pool, .origin = rig->origin, .conn_count = 1, .is_shared = true};
+    struct conn *c = rig->conn = engine_conn_get(e);
     memset(&driver_peer, 0, sizeof driver_peer);
     driver_peer.piece = piece;
-    c->lane = &lane;
+    c->lane = &rig->lane;
     c->stream = (struct stream){.ops = &ops, .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     c->protocol = &http2;
     e->counters.connections_open++;
     http2.open(c);
+}
+
+/* The server closes. */
+static inline void driver_end(struct driver_rig *rig)
+{
+    driver_peer.is_over = true;
+    if (!driver_peer.is_closed)
+        http2.event(rig->conn, EV_READ);
+}
+
+/* Nothing is left of it. */
+static inline void driver_fini(struct driver_rig *rig)
+{
+    const struct fetch_counters left = fetch_engine_counters(rig->engine);
+    assert(driver_peer.is_closed && rig->lane.conn_count == 0 && !rig->lane.open &&
+           rig->lane.retired_count == 0);
+    assert(left.connections_open == 0 && left.awaiting == 0 && left.streams_open == 0);
+    fetch_origin_put(rig->origin);
+    fetch_pool_free(rig->pool);
+}
+
+static inline void http2_drive(const uint8_t *bytes, size_t len, size_t piece, struct driven *d)
+{
+    struct driver_rig rig;
+    struct fetch *f[DRIVER_STREAMS];
+    *d = (struct driven){0};
+    driver_open(&rig, piece);
     for (int i = 0; i < DRIVER_STREAMS; i++)
-        f[i] = driver_start(e, c, i, &d->told[i]);
+        f[i] = driver_start(rig.engine, rig.conn, i, &d->told[i]);
     driver_peer.bytes = bytes;
     driver_peer.len = len;
     while (!driver_peer.is_closed && driver_peer.len) {
         const size_t before = driver_peer.len;
-        http2.event(c, EV_READ);
+        http2.event(rig.conn, EV_READ);
         d->body_len[1] += driver_read_stream(f[1]);
         assert(driver_peer.is_closed || driver_peer.len < before);
     }
-    driver_peer.is_over = true;
-    if (!driver_peer.is_closed)
-        http2.event(c, EV_READ);
+    driver_end(&rig);
     for (int i = 0; i < DRIVER_STREAMS; i++) {
         const struct fetch_response *r = fetch_response(f[i]);
         assert(f[i]->state == FETCH_IS_OVER && d->told[i] <= 1 && (d->told[i] || i == 1));
@@ -173,9 +206,5 @@ static inline void http2_drive(const uint8_t *bytes, size_t len, size_t piece, s
         d->body_len[i] += i == 1 ? driver_read_stream(f[i]) : r->body_len;
         fetch_free(f[i]);
     }
-    assert(driver_peer.is_closed && lane.conn_count == 0 && !lane.open && lane.retired_count == 0);
-    assert(fetch_engine_counters(e).connections_open == 0 &&
-           fetch_engine_counters(e).awaiting == 0);
-    fetch_origin_put(origin);
-    fetch_pool_free(pool);
+    driver_fini(&rig);
 }
