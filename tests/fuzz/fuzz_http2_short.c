@@ -5,7 +5,7 @@
  *
  * The first byte: by GET or POST, and which exchanges are given up; the second: the length of
  * pieces. Each exchange ends once, and nothing is left of the connection. */
-#include "tests/fuzz/http2_driver.h"
+#include "tests/fuzz/http2_rig.h"
 
 enum { GET = 0, POST = 2, WARM = 4, EXCHANGES_MOST = 32 };
 
@@ -14,8 +14,8 @@ static size_t answer(uint8_t *to, int n)
 {
     static const uint8_t settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
     const uint8_t id = (uint8_t)(2 * n + 1);
-    const uint8_t whole[] = {0, 0, 5, 1,   4, 0, 0, 0,   id,  0x88, 0x0f, 0x0d, 1, '2',
-                             0, 0, 2, 0,   1, 0, 0, 0,   id,  'o',  'k'};
+    const uint8_t whole[] = {0,   0, 5, 1, 4, 0, 0, 0, id, 0x88, 0x0f, 0x0d, 1,
+                             '2', 0, 0, 2, 0, 1, 0, 0, 0,  id,   'o',  'k'};
     size_t len = 0;
     if (!n) {
         memcpy(to, settings, sizeof settings);

@@ -13,7 +13,8 @@
  * that was filled by one block alone, again and again, is the same before and after it: then this
  * changes nothing either.
  *
- * Where both are remembered, nghttp2 is not asked at all (heads_short.c).
+ * Where both are remembered, nghttp2 is not asked at all (heads_short.c), and told if it must be
+ * (heads_tell.c).
  *
  * Only what comes twice is remembered: who asks once a minute keeps no memory for it.
  */
@@ -107,10 +108,6 @@ void heads_forget_read(struct heads *k);
 
 /* Gives nghttp2 what was read, which is changed. Less than 0: its error. */
 int heads_read(struct h2 *h, uint8_t *bytes, size_t len);
-/* A head that came before and all that follows it up to the end of its answer, if that is here, in
- * one frame and what else there may be: how many bytes, and k->whole. */
-size_t heads_find_whole(struct heads *k, const struct head_read *r, const struct fetch *f,
-                        const uint8_t *frame, size_t there);
 void heads_take_whole(struct h2 *h, struct fetch *f); /* h->heads.whole, at the end of its head */
 
 /* ---- heads_written.c ---- */
@@ -139,8 +136,9 @@ void heads_forget_written(struct heads *k);
 
 /* Writes the request, without nghttp2. False: it is for heads_submit. */
 bool heads_send_short(struct h2 *h, struct fetch *f, struct head_list *l);
-/* What was read of its answer, if that is whole: how many bytes. 0: nghttp2 is to be told. */
-size_t heads_take_short(struct h2 *h, const uint8_t *frame, size_t there);
+
+/* ---- heads_tell.c ---- */
+
 /* From now on nghttp2 knows of every stream. write_all must follow. */
 void heads_tell(struct h2 *h);
 void heads_forget_short(struct h2 *h, const struct fetch *f); /* f ends; likewise */

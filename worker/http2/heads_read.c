@@ -32,9 +32,11 @@ static bool is_to_learn(struct heads *k, int kind, const uint8_t *block, size_t 
     return k->read_hash[kind] == before;
 }
 
-/* What is to be collected alone, for windows of streams are nghttp2's. */
-size_t heads_find_whole(struct heads *k, const struct head_read *r, const struct fetch *f,
-                        const uint8_t *frame, size_t there)
+/* A head that came before and all that follows it up to the end of its answer, if that is here, in
+ * one frame and what else there may be: how many bytes, and k->whole. What is to be collected
+ * alone, for windows of streams are nghttp2's. */
+static size_t find_whole(struct heads *k, const struct head_read *r, const struct fetch *f,
+                         const uint8_t *frame, size_t there)
 {
     const struct head_read *t = k->read[HEADS_TRAILER];
     const size_t before = FRAME_HEAD + r->block_len;
@@ -76,7 +78,7 @@ static int give_stub(struct h2 *h, struct fetch *f, uint8_t *frame, size_t there
 {
     struct heads *k = &h->heads;
     const struct head_read *r = k->recalled;
-    const size_t whole = heads_find_whole(k, r, f, frame, there);
+    const size_t whole = find_whole(k, r, f, frame, there);
     const uint32_t len = whole ? r->status_len : r->stub_len;
     *done = whole ? whole : FRAME_HEAD + r->block_len;
     if (whole) {
@@ -126,10 +128,63 @@ static int look_at_head(struct h2 *h, uint8_t *frame, size_t there, size_t *done
     return 0;
 }
 
+/* An answer of which nghttp2 was told no more than that it begins and ends. */
+void heads_take_whole(struct h2 *h, struct fetch *f)
+{
+    struct h2x *x = h2x_of(f);
+    const struct heads_whole whole = h->heads.whole;
+    stream_head_ends(h, f, false);
+    x->frame_bytes += FRAME_HEAD;
+    x->body_bytes += whole.body_len;
+    if (whole.body_len)
+        stream_data(h, f, whole.body, whole.body_len);
+    if (!whole.trailer) {
+        stream_data_ends(h, f);
+        return;
+    }
+    x->frame_bytes += FRAME_HEAD + whole.trailer->block_len;
+    f->engine->counters.heads_wire += whole.trailer->block_len;
+    stream_head_begins(f);
+    if (heads_recall(h, f, whole.trailer))
+        stream_head_ends(h, f, true);
+    else
+        stream_refuse_head(h, f);
+}
+
+/* What was read of the answer that nghttp2 does not know of, if that is whole: how many bytes. 0:
+ * nghttp2 is to be told. */
+static size_t take_short(struct h2 *h, const uint8_t *frame, size_t there)
+{
+    struct heads *k = &h->heads;
+    struct fetch *f = k->short_of;
+    const struct head_read *r = k->read[HEADS_FIRST];
+    if (!f || !r || !r->is_known || there < FRAME_HEAD + r->block_len ||
+        frame[3] != NGHTTP2_HEADERS || frame[4] != NGHTTP2_FLAG_END_HEADERS ||
+        heads_stream(frame) != k->short_id || heads_u24(frame) != r->block_len ||
+        memcmp(frame + FRAME_HEAD, r->block, r->block_len) != 0)
+        return 0;
+    const size_t whole = find_whole(k, r, f, frame, there);
+    if (!whole)
+        return 0;
+    struct h2x *x = h2x_of(f);
+    k->owed += (uint32_t)k->whole.body_len;
+    k->short_of = NULL;
+    x->is_closed = true;
+    x->frame_bytes += FRAME_HEAD + r->block_len;
+    f->engine->counters.heads_wire += r->block_len;
+    stream_head_begins(f);
+    if (heads_recall(h, f, r))
+        heads_take_whole(h, f);
+    else
+        stream_refuse_head(h, f);
+    k->whole.body = NULL;
+    return whole;
+}
+
 /* The same of any frame that matters here. */
 static int look_at(struct h2 *h, uint8_t *frame, size_t there, size_t *done)
 {
-    *done = heads_take_short(h, frame, there);
+    *done = take_short(h, frame, there);
     if (*done)
         return 0;
     heads_tell(h);
@@ -184,27 +239,4 @@ int heads_read(struct h2 *h, uint8_t *bytes, size_t len)
         }
     }
     return give(h, bytes + from, len - from);
-}
-
-/* An answer of which nghttp2 was told no more than that it begins and ends. */
-void heads_take_whole(struct h2 *h, struct fetch *f)
-{
-    struct h2x *x = h2x_of(f);
-    const struct heads_whole whole = h->heads.whole;
-    stream_head_ends(h, f, false);
-    x->frame_bytes += FRAME_HEAD;
-    x->body_bytes += whole.body_len;
-    if (whole.body_len)
-        stream_data(h, f, whole.body, whole.body_len);
-    if (!whole.trailer) {
-        stream_data_ends(h, f);
-        return;
-    }
-    x->frame_bytes += FRAME_HEAD + whole.trailer->block_len;
-    f->engine->counters.heads_wire += whole.trailer->block_len;
-    stream_head_begins(f);
-    if (heads_recall(h, f, whole.trailer))
-        stream_head_ends(h, f, true);
-    else
-        stream_refuse_head(h, f);
 }

@@ -1,81 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* Exchanges that nghttp2 hears of only if it must.
+/* Exchanges that nghttp2 hears of only if it must: their requests.
  *
  * Where the head of a request was written before, and the answer that is likely to come was read
- * before, both are written and read here, and the stream begins and ends without nghttp2, for which
- * that is half of all the work of it. What it does not know of is at most one stream that is open,
- * those that are over, and as many bytes of bodies as SPENT_MOST.
- *
- * Anything else that the server says than that answer, whole in one read, or a PING, has nghttp2
- * told before it reads on (heads_tell): it is made to begin the newest of these streams, with all
- * those bytes for its body, and what it has to say of it, which was said, is left out. Streams
- * with smaller numbers are closed for it by that. From then on the exchange is one as any other. */
-#include <string.h>
-
+ * before, both are written and read here (heads_read.c), and the stream begins and ends without
+ * nghttp2, for which that is half of all the work of it. What it does not know of is at most one
+ * stream that is open, those that are over, and as many bytes of bodies as SPENT_MOST. */
 #include "worker/http2/h2.h"
 
 #define FRAME_HEAD 9u
-#define SPENT_MOST 16384u /* bytes; within the window of any connection and stream at its begin */
+#define SPENT_MOST 16384u  /* bytes; within the window of any connection and stream at its begin */
 #define ID_MOST 0x7fff0000 /* the last ones are for nghttp2, which sees to their end */
-
-/* ---- telling nghttp2 ------------------------------------------------------------------------ */
-
-static ssize_t read_spent(nghttp2_session *session, int32_t id, uint8_t *to, size_t len,
-                          uint32_t *flags, nghttp2_data_source *source, void *arg)
-{
-    uint32_t *spent = source->ptr;
-    const size_t n = *spent < len ? *spent : len;
-    (void)session, (void)id, (void)arg;
-    memset(to, 0, n);
-    *spent -= (uint32_t)n;
-    if (!*spent)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (ssize_t)n;
-}
-
-/* What it has to say of that stream was said; the rest waits for the next write. */
-static void drop_frames(struct h2 *h, int32_t id)
-{
-    const uint8_t *bytes;
-    for (ssize_t n; (n = nghttp2_session_mem_send(h->session, &bytes)) > 0;)
-        if (n < (ssize_t)FRAME_HEAD || heads_stream(bytes) != id)
-            sbuf_add(&h->out, bytes, (size_t)n);
-}
-
-void heads_tell(struct h2 *h)
-{
-    static const nghttp2_nv method = {(uint8_t *)(uintptr_t) ":method",
-                                      (uint8_t *)(uintptr_t) "GET", 7, 3,
-                                      NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-    struct heads *k = &h->heads;
-    const nghttp2_data_provider spent = {.source.ptr = &k->short_spent,
-                                         .read_callback = read_spent};
-    struct fetch *f = k->short_of;
-    const int32_t id = k->short_id;
-    if (!id || h->is_lost)
-        return;
-    k->short_of = NULL;
-    k->short_id = 0;
-    k->telling = id;
-    nghttp2_session_set_next_stream_id(h->session, id);
-    nghttp2_submit_request(h->session, NULL, &method, 1, k->short_spent ? &spent : NULL, f);
-    drop_frames(h, id);
-    if (!f) { /* it is over */
-        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
-        drop_frames(h, id);
-    }
-    k->telling = 0;
-}
-
-void heads_forget_short(struct h2 *h, const struct fetch *f)
-{
-    if (h->heads.short_of != f)
-        return;
-    heads_tell(h);
-    h->heads.short_of = NULL;
-}
-
-/* ---- out ------------------------------------------------------------------------------------ */
 
 static bool is_ordinary(const struct fetch *f)
 {
@@ -86,11 +20,10 @@ static bool is_ordinary(const struct fetch *f)
 static bool has_window(const struct h2 *h, size_t len)
 {
     const size_t all = h->heads.short_spent + len;
-    return !len ||
-           (all <= SPENT_MOST &&
-            (ssize_t)all <= nghttp2_session_get_remote_window_size(h->session) &&
-            all <= nghttp2_session_get_remote_settings(h->session,
-                                                       NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE));
+    return !len || (all <= SPENT_MOST &&
+                    (ssize_t)all <= nghttp2_session_get_remote_window_size(h->session) &&
+                    all <= nghttp2_session_get_remote_settings(
+                               h->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE));
 }
 
 /* The number of the next stream; 0: nghttp2 is to begin it. */
@@ -136,34 +69,4 @@ bool heads_send_short(struct h2 *h, struct fetch *f, struct head_list *l)
     stream_wrote(h, f);
     write_frames(h, out);
     return true;
-}
-
-/* ---- in ------------------------------------------------------------------------------------- */
-
-size_t heads_take_short(struct h2 *h, const uint8_t *frame, size_t there)
-{
-    struct heads *k = &h->heads;
-    struct fetch *f = k->short_of;
-    const struct head_read *r = k->read[HEADS_FIRST];
-    if (!f || !r || !r->is_known || there < FRAME_HEAD + r->block_len ||
-        frame[3] != NGHTTP2_HEADERS || frame[4] != NGHTTP2_FLAG_END_HEADERS ||
-        heads_stream(frame) != k->short_id || heads_u24(frame) != r->block_len ||
-        memcmp(frame + FRAME_HEAD, r->block, r->block_len) != 0)
-        return 0;
-    const size_t whole = heads_find_whole(k, r, f, frame, there);
-    if (!whole)
-        return 0;
-    struct h2x *x = h2x_of(f);
-    k->owed += (uint32_t)k->whole.body_len;
-    k->short_of = NULL;
-    x->is_closed = true;
-    x->frame_bytes += FRAME_HEAD + r->block_len;
-    f->engine->counters.heads_wire += r->block_len;
-    stream_head_begins(f);
-    if (heads_recall(h, f, r))
-        heads_take_whole(h, f);
-    else
-        stream_refuse_head(h, f);
-    k->whole.body = NULL;
-    return whole;
 }

@@ -211,7 +211,6 @@ bool heads_put_known(struct h2 *h, struct head_list *l, int32_t id, uint8_t flag
 int32_t heads_submit(struct h2 *h, struct fetch *f, struct head_list *l)
 {
     struct heads *k = &h->heads;
-    heads_tell(h);
     h2x_of(f)->head_more = 0;
     if (!is_indexed(&l->nv[METHOD]) || !is_next(h))
         return submit(h, f, l, l->count);

@@ -334,6 +334,7 @@ static void send_request(struct fetch *f)
     stream_set_open(f, true);
     if (heads_send_short(h, f, &list))
         return;
+    heads_tell(h);
     x->id = heads_submit(h, f, &list);
     if (x->id > 0)
         write_all(h);
