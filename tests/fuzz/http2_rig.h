@@ -124,7 +124,9 @@ static inline void driver_open(struct driver_rig *rig, size_t piece)
     static const struct stream_ops ops = {driver_read, driver_write, driver_has_pending,
                                           driver_close};
     rig->engine = e;
-    rig->pool = fetch_pool_new(e, (struct fetch_pool_config){.max_per_origin = 1, .max_shared = 1});
+    rig->pool = fetch_pool_new(
+        e,
+        (struct fetch_pool_config){.max_idle_per_origin = 1, .max_per_origin = 1, .max_shared = 1});
     rig->origin = fetch_origin_get(e, &target);
     rig->lane =
         (struct lane){.pool = rig->pool, .origin = rig->origin, .conn_count = 1, .is_shared = true};
