@@ -15,6 +15,6 @@ struct fetch_header {
 struct fetch_kept {
     const void *by; /* the protocol that made it */
     char *bytes;
-    uint64_t number; /* of no other list; 0 = it has none */
+    uint64_t number;                  /* of no other list; 0 = it has none */
     uint32_t len, host_at, length_at; /* where a value is put in; 0 = nowhere */
 };
