@@ -54,7 +54,7 @@ struct master {
     const struct options *o; /* live */
     struct options live;     /* the command line's, and what listeners set (script_settings.c) */
     struct event_base *base;
-    struct event *link_event, *drain, *second, *wake, *bridge_event, *signals[4];
+    struct event *link_event, *host_event, *drain, *second, *wake, *bridge_event, *signals[4];
     bool is_link_paced;           /* the link is looked at by `drain`, not by link_event */
     struct event *suspend;        /* or NULL */
     struct event *key_event;      /* or NULL */

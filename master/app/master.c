@@ -106,6 +106,17 @@ static bool listen_with_keys(struct master *m, char **why)
     return is_good;
 }
 
+static int bind_host_link(struct master *m)
+{
+    char *why = NULL;
+    if (m->nodes.is_local)
+        return 0;
+    char *at = sbuf_words("ipc://%s/host", m->nodes.children.folder);
+    m->nodes.host.link = link_bind(at, &why);
+    free(at);
+    return m->nodes.host.link ? 0 : master_failure(EXIT_ADDRESS, why);
+}
+
 static int bind_link(struct master *m)
 {
     char *why = NULL;
@@ -118,7 +129,7 @@ static int bind_link(struct master *m)
     if (!m->nodes.link)
         return master_failure(EXIT_ADDRESS, why);
     if (!m->has_keys || listen_with_keys(m, &why))
-        return 0;
+        return bind_host_link(m);
     return master_failure(strncmp(why, "--keys", 6) ? EXIT_ADDRESS : EXIT_USAGE, why);
 }
 
@@ -487,6 +498,13 @@ static void init(struct master *m, const struct options *o)
     make_events(m);
 }
 
+static struct event *hear_link(struct master *m, const struct link *l)
+{
+    struct event *e = event_new(m->base, link_fd(l), EV_READ | EV_PERSIST, on_link, m);
+    event_add(e, NULL);
+    return e;
+}
+
 static int serve(struct master *m)
 {
     char *why = NULL;
@@ -513,8 +531,9 @@ static int serve(struct master *m)
         code = processes_start(m);
     if (code != 0)
         return exit_code_as(m->o->is_locust, code);
-    m->link_event = event_new(m->base, link_fd(m->nodes.link), EV_READ | EV_PERSIST, on_link, m);
-    event_add(m->link_event, NULL);
+    m->link_event = hear_link(m, m->nodes.link);
+    if (m->nodes.host.link)
+        m->host_event = hear_link(m, m->nodes.host.link);
     m->nodes.above.soon(m);
     event_base_dispatch(m->base);
     return m->machine.exit_code;
@@ -540,14 +559,15 @@ static void tell_of_worker_codes(const struct master *m)
 
 static void fini(struct master *m)
 {
-    struct event *events[] = {m->link_event, m->drain,        m->second,
-                              m->wake,       m->bridge_event, m->signals[0],
-                              m->signals[1], m->signals[2],   m->signals[3]};
+    struct event *events[] = {m->link_event, m->host_event,   m->drain,      m->second,
+                              m->wake,       m->bridge_event, m->signals[0], m->signals[1],
+                              m->signals[2], m->signals[3]};
     page_close(m);
     audit_close(m->audit);
     keyboard_close(m);
     tell_of_worker_codes(m);
     results_close(m);
+    link_close(m->nodes.host.link, 500);
     link_close(m->nodes.link, 500);
     end_children(m);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* processes: those of this machine: the host's, and the workers of --processes. */
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/base/secret.h"
 #include "master/app/core.h"
@@ -24,7 +25,7 @@ int processes_wanted(const struct options *o)
     return o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* Where our own processes find us: "*" is no place to connect to. */
+/* Where our own workers find us: "*" is no place to connect to. */
 static char *own_endpoint(const struct master *m)
 {
     struct sbuf endpoint = {0};
@@ -72,7 +73,8 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
 
 int processes_start_host(struct master *m)
 {
-    char *endpoint = own_endpoint(m);
+    const struct link *own = m->nodes.host.link;
+    char *endpoint = own ? mem_strdup(link_endpoint(own)) : own_endpoint(m);
     int rc = start_child(m, m->nodes.is_local ? "local" : "script-host", endpoint,
                          m->nodes.host.node_id);
     m->nodes.host.is_alive = rc == 0;

@@ -4,6 +4,7 @@
 #include "common/base/clk.h"
 #include "common/base/secret.h"
 #include "master/app/core.h"
+#include <string.h>
 
 static struct run_clock now(void *arg)
 {
@@ -43,10 +44,15 @@ static void soon(void *arg)
         event_add(m->drain, &(struct timeval){0, 0});
 }
 
+static struct link *link_to(const struct nodes *n, const char *node)
+{
+    return n->host.link && !strcmp(node, n->host.node_id) ? n->host.link : n->link;
+}
+
 static bool send_bytes(void *arg, const char *node, const void *bytes, size_t len)
 {
     struct master *m = arg;
-    const bool is_taken = link_send(m->nodes.link, node, bytes, len) == LINK_OK;
+    const bool is_taken = link_send(link_to(&m->nodes, node), node, bytes, len) == LINK_OK;
     soon(m); /* the link may hold messages its descriptor tells once */
     return is_taken;
 }

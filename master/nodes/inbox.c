@@ -283,22 +283,30 @@ static bool is_type(const struct slice *type, const char *name)
     return type->len == strlen(name) && memcmp(type->data, name, type->len) == 0;
 }
 
-/* What may not wait behind the reports of all: signs of life, the host's answers, newcomers. Of one
- * worker everything else stays in order: "stopped" comes after the last report. */
+/* What may not wait behind the reports of all: signs of life, newcomers. Of one worker everything
+ * else stays in order: "stopped" comes after the last report. */
 static bool is_urgent(struct nodes *n, const struct link_message *raw)
 {
     struct slice type;
     if (!raw->node || !proto_peek_type(raw->bytes, raw->len, &type))
         return true; /* nobody's: only counted */
     const struct worker *w = roster_find(&n->machine->roster, raw->node);
-    if (!w || is_type(&type, "heartbeat"))
-        return true;
-    bool is_host = !strcmp(raw->node, n->host.node_id);
-    return (is_host && !n->is_local) || (w->letters == 0 && !is_type(&type, "stats"));
+    return !w || is_type(&type, "heartbeat") || (w->letters == 0 && !is_type(&type, "stats"));
+}
+
+/* By the workers' link, where there is one of the host's own. */
+static bool claims_to_be_host(const struct nodes *n, const struct link_message *raw)
+{
+    return n->host.link && raw->node && !strcmp(raw->node, n->host.node_id);
 }
 
 static void take_letter(struct nodes *n, struct link_message *raw, struct clk_moment now)
 {
+    if (claims_to_be_host(n, raw)) {
+        stray(n);
+        link_message_free(raw);
+        return;
+    }
     if (is_urgent(n, raw)) {
         open_letter(n, raw, now);
         link_message_free(raw);
@@ -306,6 +314,24 @@ static void take_letter(struct nodes *n, struct link_message *raw, struct clk_mo
     }
     roster_find(&n->machine->roster, raw->node)->letters++;
     mail_put(&n->inbox.mail, raw, now);
+}
+
+/* A stop, and much else, waits for its answer: so it is heard however full the mail is, and not in
+ * turn with a thousand workers. */
+static void hear_host(struct nodes *n, double until)
+{
+    struct link_message raw;
+    struct clk_moment now = moment(n);
+    n->inbox.has_unheard = n->host.link != NULL;
+    while (n->inbox.has_unheard && now.mono < until) {
+        const enum link_rc rc = link_recv(n->host.link, &raw);
+        n->inbox.has_unheard = rc == LINK_OK || rc == LINK_DROPPED;
+        now = moment(n);
+        if (rc != LINK_OK)
+            continue;
+        open_letter(n, &raw, now);
+        link_message_free(&raw);
+    }
 }
 
 /* Off the link, until it is empty or `until`. When it came is read behind each: this process may
@@ -349,11 +375,12 @@ static void open_mail(struct nodes *n, double until)
 
 static bool is_empty(const struct inbox *in)
 {
-    return !in->has_unread && in->mail.count == 0;
+    return !in->has_unread && !in->has_unheard && in->mail.count == 0;
 }
 
 void inbox_drain(struct nodes *n)
 {
+    hear_host(n, nodes_now(n).mono + COLLECT_S);
     collect(n, nodes_now(n).mono + COLLECT_S);
     open_mail(n, nodes_now(n).mono + HANDLE_S);
     if (!is_empty(&n->inbox))
@@ -364,6 +391,7 @@ void inbox_flush(struct nodes *n)
 {
     const double until = nodes_now(n).mono + FLUSH_S;
     do {
+        hear_host(n, until);
         collect(n, until);
         open_mail(n, until);
     } while (!is_empty(&n->inbox) && nodes_now(n).mono < until);

@@ -33,7 +33,8 @@
 
 struct host { /* the node that runs the master-side Python */
     char node_id[96];
-    bool is_alive; /* its process runs */
+    struct link *link; /* its own; NULL: it is a worker too, and comes by theirs */
+    bool is_alive;     /* its process runs */
     bool has_script;
     struct script script;
     uint64_t last_event;
@@ -63,6 +64,7 @@ struct inbox {
     unsigned taken;            /* messages off the link, in this second */
     bool has_unread;           /* the link was not read to its end, */
     double unread_since;       /* monotonic */
+    bool has_unheard;          /* the host's was not */
     bool is_behind;
     double waits_s, longest_s; /* of the oldest letter: at the last second; the most in this run */
     double behind_since, behind_s; /* monotonic; sum of the times before, in this run */

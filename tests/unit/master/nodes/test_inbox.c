@@ -3,6 +3,7 @@
 #include "common/wire/pack.h"
 #include "common/wire/report.h"
 #include "tests/unit/nodes_bench.h"
+#include <unistd.h>
 
 static void says(struct bench *b, const char *node, enum message_kind kind, const char *token)
 {
@@ -212,6 +213,105 @@ static void who_is_behind_says_so(void **unused)
     free_bench(b);
 }
 
+/* ---- the host's link ---- */
+
+static struct link *bound(char endpoint[64], const char *name)
+{
+    char *why = NULL;
+    snprintf(endpoint, 64, "ipc:///tmp/katydid-inbox-%s-%d", name, (int)getpid());
+    struct link *l = link_bind(endpoint, &why);
+    assert_non_null(l);
+    return l;
+}
+
+/* From whoever connects there by the host's name. */
+static struct link *answer(const char *endpoint, uint64_t id)
+{
+    char *why = NULL;
+    struct sbuf out = {0};
+    struct link *l = link_connect(endpoint, "host", &why);
+    assert_non_null(l);
+    pack_array(&out, 3);
+    pack_text(&out, "katydid_done");
+    pack_map(&out, 2);
+    pack_text(&out, "id");
+    pack_whole(&out, id);
+    pack_text(&out, "unhandled");
+    pack_whole(&out, 0);
+    pack_text(&out, "host");
+    assert_int_equal(link_send(l, NULL, out.data, out.len), LINK_OK);
+    sbuf_fini(&out);
+    return l;
+}
+
+static void fill_mail(struct bench *b)
+{
+    struct mail *m = &b->nodes.inbox.mail;
+    while (!mail_is_full(m)) {
+        struct link_message raw = {strdup("w"), calloc(1, 16 << 20), 16 << 20};
+        mail_put(m, &raw, (struct clk_moment){b->now, b->now});
+    }
+}
+
+struct two_links {
+    struct bench *b;
+    char workers[64], host[64];
+};
+
+static struct two_links new_links(void)
+{
+    struct two_links t = {.b = new_bench()};
+    struct nodes *n = &t.b->nodes;
+    n->link = bound(t.workers, "workers");
+    n->host.link = bound(t.host, "host");
+    n->host.has_script = true;
+    script_fire(n, HEAR_TEST_STOPPING, 0, &(struct event_args){0});
+    assert_seen(t.b, "", "katydid_event>host");
+    alarm(60);
+    return t;
+}
+
+static void free_links(struct two_links *t, struct link *peer)
+{
+    struct nodes *n = &t->b->nodes;
+    alarm(0);
+    link_close(peer, 0);
+    link_close(n->host.link, 0);
+    link_close(n->link, 0);
+    mail_fini(&n->inbox.mail);
+    unlink(t->workers + strlen("ipc://"));
+    unlink(t->host + strlen("ipc://"));
+    free_bench(t->b);
+}
+
+/* A stop waits for its answer, however many reports are to be read before. */
+static void the_host_is_heard_while_the_mail_is_full(void **unused)
+{
+    (void)unused;
+    struct two_links t = new_links();
+    struct link *host = answer(t.host, t.b->nodes.host.last_event);
+    while (!t.b->events.len) {
+        fill_mail(t.b);
+        inbox_drain(&t.b->nodes);
+        usleep(1000);
+    }
+    assert_seen(t.b, "host-says heard:test_stopping", "");
+    free_links(&t, host);
+}
+
+static void nobody_is_the_host_by_the_workers_link(void **unused)
+{
+    (void)unused;
+    struct two_links t = new_links();
+    struct link *impostor = answer(t.workers, t.b->nodes.host.last_event);
+    while (!t.b->record.trouble.stray) {
+        inbox_drain(&t.b->nodes);
+        usleep(1000);
+    }
+    assert_seen(t.b, "", "");
+    free_links(&t, impostor);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +326,8 @@ int main(void)
         cmocka_unit_test(the_locustfile_is_asked_of_the_host),
         cmocka_unit_test(orders_that_cannot_be_sent_stay_due),
         cmocka_unit_test(who_is_behind_says_so),
+        cmocka_unit_test(the_host_is_heard_while_the_mail_is_full),
+        cmocka_unit_test(nobody_is_the_host_by_the_workers_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
