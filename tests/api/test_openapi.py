@@ -20,7 +20,10 @@ NOT_CHECKED = "positive_data_acceptance,negative_data_rejection,unsupported_meth
 SPEC = json.loads((ROOT / "docs" / "openapi.json").read_text())
 
 SHOP = """
+    import _katydid
     from locust import HttpUser, constant, task
+
+    _katydid.watchdog(0)  # a slow machine: where a greenlet was, which it would tell, is a traceback too
 
     class Shopper(HttpUser):
         wait_time = constant(0.05)
