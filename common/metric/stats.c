@@ -649,14 +649,26 @@ void stats_prune(struct stats *s)
     prune_exceptions(s);
 }
 
-void stats_merge(struct stats *dst, const struct stats *src)
+static struct tally *row_for(struct stats *dst, const struct tally *t)
 {
-    for (const struct tally *t = src->rows; t; t = t->next) {
-        struct tally *row = stats_row(dst, t->method, strlen(t->method), t->name, strlen(t->name));
-        tally_merge(row, t);
-        if (row->is_overflow && !t->is_overflow)
-            dst->overflow = sat_add(dst->overflow, t->requests);
-    }
+    const uint32_t last = dst->last_row;
+    struct tally *row = stats_row(dst, t->method, strlen(t->method), t->name, strlen(t->name));
+    if (dst->last_row == last)
+        return row;
+    row->number = t->number;
+    dst->last_row = t->number > last ? t->number : last;
+    return row;
+}
+
+static void merge_row(struct stats *dst, struct tally *row, const struct tally *t)
+{
+    tally_merge(row, t);
+    if (row->is_overflow && !t->is_overflow)
+        dst->overflow = sat_add(dst->overflow, t->requests);
+}
+
+static void merge_rest(struct stats *dst, const struct stats *src)
+{
     tally_merge(&dst->total, &src->total);
     for (const struct failure *f = src->failures; f; f = f->next)
         stats_note_failure(dst, f);
@@ -665,21 +677,24 @@ void stats_merge(struct stats *dst, const struct stats *src)
     dst->overflow = sat_add(dst->overflow, src->overflow);
 }
 
-static int by_name(const void *a, const void *b)
+void stats_merge(struct stats *dst, const struct stats *src)
 {
-    const struct tally *x = *(const struct tally *const *)a, *y = *(const struct tally *const *)b;
-    int order = strcmp(x->name, y->name);
-    return order ? order : strcmp(x->method, y->method);
+    for (const struct tally *t = src->rows; t; t = t->next)
+        merge_row(dst, row_for(dst, t), t);
+    merge_rest(dst, src);
 }
 
-size_t stats_sorted(const struct stats *s, const struct tally ***out)
+void stats_move(struct stats *dst, struct stats *src, double now)
 {
-    const struct tally **rows = mem_zalloc((s->row_count + 1) * sizeof *rows);
-    size_t n = 0;
-    for (const struct tally *t = s->rows; t; t = t->next)
-        if (!tally_is_hidden(t))
-            rows[n++] = t;
-    qsort(rows, n, sizeof *rows, by_name);
-    *out = rows;
-    return n;
+    for (struct tally *t = src->rows; t; t = t->next) {
+        if (!t->moved_to)
+            t->moved_to = row_for(dst, t);
+        if (tally_is_empty(t))
+            continue;
+        merge_row(dst, t->moved_to, t);
+        tally_zero(t);
+    }
+    merge_rest(dst, src);
+    restart(src, now);
+    stats_forget_exceptions(src);
 }

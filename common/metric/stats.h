@@ -103,8 +103,13 @@ void stats_add_exception(struct stats *s, double now, const char *message, const
                          const char *node, uint64_t n);
 
 /* dst += src, rows, failures, exceptions and all. src is unchanged. Counts stop at their maximum
- * instead of wrapping. */
+ * instead of wrapping. Rows that are new in dst have the numbers that they have in src, so that of
+ * tables that are all fed by one a number means the same row in each. */
 void stats_merge(struct stats *dst, const struct stats *src);
+/* The same, and then src is as after stats_reset, in one visit to each row. For a pair of which one
+ * is moved to the other again and again: rows are found by name the first time only. dst is not
+ * cleared or freed before src is. */
+void stats_move(struct stats *dst, struct stats *src, double now);
 
 /* Into the failure and exception lists only (their rows and the total are counted by who calls).
  * The strings are copied. */

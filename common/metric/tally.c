@@ -102,6 +102,7 @@ void tally_zero(struct tally *t)
                            .is_removed = tally_is_hidden(t),
                            .notice_us = t->notice_us,
                            .named_in = t->named_in,
+                           .moved_to = t->moved_to,
                            .next = t->next};
     empty(&zeroed.hist, t->has_few);
     for (size_t i = 0; i < TALLY_PARTS; i++) {

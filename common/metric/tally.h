@@ -69,12 +69,20 @@ void measures_init(struct measures *m); /* nothing is known */
 struct tally {
     char *method, *name; /* UTF-8, owned; "" and "Aggregated" for the total */
     uint32_t method_len, name_len;
-    uint32_t number; /* from 1 up in the order of coming; never given twice */
+    uint32_t number;        /* from 1 up in the order of coming; never given twice */
+    uint32_t named_in;      /* for who keeps the table: the report that named it (report.h) */
+    struct tally *next;     /* insertion order */
+    struct tally *moved_to; /* of the table that it is moved to again and again: NULL: not known */
+    uint64_t notice_us;     /* for who keeps the table: never merged or sent */
+    bool is_overflow;       /* stands for rows that found no place */
+    bool has_few;           /* its histograms begin as hist_init_few */
+    bool is_removed;        /* by user code: no table shows it while it is empty */
 #define KEPT_SUM(field, name, place, meaning) uint64_t field;
 #define KEPT_LEAST KEPT_SUM
 #define KEPT_MOST KEPT_SUM
 #define KEPT_FIRST(field, name, place, meaning) double field;
 #define KEPT_LAST KEPT_FIRST
+#include "common/metric/columns.def"
 #define KEPT_TREND(field, name, place, meaning) struct hist field;
 #include "common/metric/columns.def"
     struct tally_extra extra;
@@ -86,12 +94,6 @@ struct tally {
         struct hist *part[TALLY_PARTS];
     };
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
-    bool is_overflow;                        /* stands for rows that found no place */
-    bool has_few;                            /* its histograms begin as hist_init_few */
-    bool is_removed;                         /* by user code: no table shows it while it is empty */
-    uint64_t notice_us;                      /* for who keeps the table: never merged or sent */
-    uint32_t named_in;                       /* likewise: the report that named it (report.h) */
-    struct tally *next;                      /* insertion order */
 };
 
 /* The histograms of a row as hist_pack writes them; borrowed. */

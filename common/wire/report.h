@@ -39,8 +39,8 @@ struct report_bytes {
 void report_pack_numbered(const struct stats *s, struct sbuf *out);
 /* Puts the classes of exceptions behind the report in *out, for a reader that knows of them. */
 void report_pack_types(const struct stats *s, struct sbuf *out);
-/* The names of the rows that the report just packed has, all of them or those that the reader may
- * not know. report: its number, from 1 up. false: there are none. */
+/* The names of all rows, or of those that the report just packed has and the reader may not know.
+ * report: its number, from 1 up. false: there are none. */
 bool report_pack_names(struct stats *s, uint32_t report, bool is_all, struct sbuf *out);
 #define REPORT_NAME_KNOWN UINT32_MAX
 void report_names_heard(struct stats *s, uint32_t report); /* the reader has that report */

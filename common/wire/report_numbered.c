@@ -134,23 +134,28 @@ void report_pack_types(const struct stats *s, struct sbuf *out)
         put_text(out, e->type);
 }
 
+static bool is_unheard(const struct tally *t)
+{
+    return t->named_in != REPORT_NAME_KNOWN && !tally_is_empty(t);
+}
+
 bool report_pack_names(struct stats *s, uint32_t report, bool is_all, struct sbuf *out)
 {
     uint64_t count = 0;
     uint32_t before = 0;
     for (const struct tally *t = s->rows; t; t = t->next)
-        count += !tally_is_empty(t) && (is_all || t->named_in != REPORT_NAME_KNOWN);
+        count += is_all || is_unheard(t);
     if (!count)
         return false;
     sbuf_add_varint(out, count);
     for (struct tally *t = s->rows; t; t = t->next) {
-        if (tally_is_empty(t) || (!is_all && t->named_in == REPORT_NAME_KNOWN))
+        if (!is_all && !is_unheard(t))
             continue;
         sbuf_add_varint(out, t->number - before);
         before = t->number;
         put_text(out, t->method);
         put_text(out, t->name);
-        if (!t->named_in)
+        if (!t->named_in && !tally_is_empty(t))
             t->named_in = report;
     }
     return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* py_stats: counting, and reports to the master.
+/* py_stats: counting.
  *
  * A request costs one look into a small cache from the identity of its (method, name) strings to
  * their row, because a locustfile passes the same constants again and again; the cache owns the
@@ -10,7 +10,6 @@
 
 #include "common/base/clk.h"
 #include "common/base/sbuf.h"
-#include "common/wire/report.h"
 #include "worker/py/py_group.h"
 #include "worker/py/py_journal.h"
 #include "worker/py/py_late.h"
@@ -293,19 +292,33 @@ static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject
     return rc;
 }
 
+/* Borrowed; NULL: it is not there. */
+static PyObject *field(PyObject *fields, PyObject **key, const char *name)
+{
+    if (!*key)
+        *key = PyUnicode_InternFromString(name);
+    PyObject *value = *key ? PyDict_GetItemWithError(fields, *key) : NULL;
+    if (!value)
+        PyErr_Clear();
+    return value;
+}
+
 int py_stats_record_event(struct py_stats *s, PyObject *fields)
 {
-    PyObject *method = PyDict_GetItemString(fields, "request_type");
-    PyObject *name = PyDict_GetItemString(fields, "name");
-    PyObject *exception = PyDict_GetItemString(fields, "exception");
-    const struct event_of of = {PyDict_GetItemString(fields, "response"),
-                                PyDict_GetItemString(fields, "tags")};
+    static struct {
+        PyObject *method, *name, *exception, *response, *tags, *time, *length;
+    } keys; /* owned: made once, where a name given as text would be one for each event */
+    PyObject *method = field(fields, &keys.method, "request_type");
+    PyObject *name = field(fields, &keys.name, "name");
+    PyObject *exception = field(fields, &keys.exception, "exception");
+    const struct event_of of = {field(fields, &keys.response, "response"),
+                                field(fields, &keys.tags, "tags")};
     const int is_failure = exception ? PyObject_IsTrue(exception) : 0;
     if (is_failure < 0)
         return -1;
     return record(s, method ? method : Py_None, name ? name : Py_None,
-                  PyDict_GetItemString(fields, "response_time"),
-                  PyDict_GetItemString(fields, "response_length"), is_failure ? exception : NULL,
+                  field(fields, &keys.time, "response_time"),
+                  field(fields, &keys.length, "response_length"), is_failure ? exception : NULL,
                   &of);
 }
 
@@ -387,28 +400,56 @@ static bool is_empty(const struct stats *s)
     return tally_is_empty(&s->total) && !s->exceptions && !s->failures;
 }
 
+/* All that is counted now goes where it is kept; not to what is unsent. */
+static void live_to_total(struct py_stats *s)
+{
+    if (s->has_unread)
+        stats_merge(&s->unread, &s->live);
+    s->is_unread = s->has_unread;
+    stats_move(&s->total, &s->live, clk_steady());
+}
+
 void py_stats_settle(struct py_stats *s)
 {
     if (is_empty(&s->live))
         return;
-    stats_merge(&s->total, &s->live);
     if (s->has_unsent)
         stats_merge(&s->unsent, &s->live);
-    if (s->has_unread)
-        stats_merge(&s->unread, &s->live);
-    s->is_unread = s->has_unread;
-    stats_reset(&s->live, clk_steady());
+    live_to_total(s);
+}
+
+static void use_table(const struct py_stats *s, struct stats *wanted, bool *has)
+{
+    if (*has)
+        return;
+    stats_init(wanted, s->total.started_at, s->total.limits);
+    wanted->has_few = true;
+    stats_merge(wanted, &s->total);
+    *has = true;
 }
 
 void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has)
 {
-    if (!*has) {
-        stats_init(wanted, s->total.started_at, s->total.limits);
-        wanted->has_few = true;
-        stats_merge(wanted, &s->total);
-        *has = true;
-    }
+    use_table(s, wanted, has);
     py_stats_settle(s);
+}
+
+/* Of thousands of rows each is visited twice where it is `live`, and five times where not. */
+struct stats *py_stats_unsent(struct py_stats *s)
+{
+    use_table(s, &s->unsent, &s->has_unsent);
+    if (is_empty(&s->unsent))
+        return &s->live;
+    py_stats_settle(s);
+    return &s->unsent;
+}
+
+void py_stats_sent(struct py_stats *s, struct stats *table)
+{
+    if (table == &s->live)
+        live_to_total(s);
+    else
+        stats_reset(table, clk_steady());
 }
 
 static void tell_forget(void)
@@ -459,97 +500,6 @@ static PyObject *reset_method(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- reports -------------------------------------------------------------------------------- */
-
-static PyObject *take_report(struct py_stats *s, struct sbuf *packed)
-{
-    PyObject *bytes = PyBytes_FromStringAndSize(packed->data, (Py_ssize_t)packed->len);
-    sbuf_fini(packed);
-    if (bytes) /* else the next report has it all */
-        stats_reset(&s->unsent, clk_steady());
-    return bytes;
-}
-
-static PyObject *report_method(PyObject *self, PyObject *unused)
-{
-    struct py_stats *s = (struct py_stats *)self;
-    struct sbuf packed = {0};
-    (void)unused;
-    py_stats_want(s, &s->unsent, &s->has_unsent);
-    report_pack(&s->unsent, &packed);
-    return take_report(s, &packed);
-}
-
-/* (report, names that the master may not know, names of all of its rows); of the report: its
- * number, and whether the master takes the classes of exceptions. */
-static PyObject *report_numbered_method(PyObject *self, PyObject *args)
-{
-    struct py_stats *s = (struct py_stats *)self;
-    struct sbuf packed = {0}, some = {0}, all = {0};
-    unsigned long n;
-    int has_types;
-    if (!PyArg_ParseTuple(args, "kp:report_numbered", &n, &has_types))
-        return NULL;
-    py_stats_want(s, &s->unsent, &s->has_unsent);
-    report_pack_numbered(&s->unsent, &packed);
-    if (has_types)
-        report_pack_types(&s->unsent, &packed);
-    report_pack_names(&s->unsent, (uint32_t)n, false, &some);
-    report_pack_names(&s->unsent, (uint32_t)n, true, &all);
-    PyObject *result = PyTuple_New(3);
-    PyObject *parts[] = {
-        PyBytes_FromStringAndSize(packed.data, (Py_ssize_t)packed.len),
-        PyBytes_FromStringAndSize(some.data, (Py_ssize_t)some.len),
-        PyBytes_FromStringAndSize(all.data, (Py_ssize_t)all.len),
-    };
-    sbuf_fini(&packed);
-    sbuf_fini(&some);
-    sbuf_fini(&all);
-    const bool is_made = result && parts[0] && parts[1] && parts[2];
-    for (Py_ssize_t i = 0; i < 3; i++)
-        if (is_made)
-            PyTuple_SET_ITEM(result, i, parts[i]);
-        else
-            Py_XDECREF(parts[i]);
-    if (!is_made) { /* the next report has it all */
-        Py_XDECREF(result);
-        return NULL;
-    }
-    stats_reset(&s->unsent, clk_steady());
-    return result;
-}
-
-static PyObject *names_heard_method(PyObject *self, PyObject *number)
-{
-    struct py_stats *s = (struct py_stats *)self;
-    const unsigned long n = PyLong_AsUnsignedLongMask(number);
-    if (n == (unsigned long)-1 && PyErr_Occurred())
-        return NULL;
-    if (s->has_unsent)
-        report_names_heard(&s->unsent, (uint32_t)n);
-    Py_RETURN_NONE;
-}
-
-static PyObject *names_forget_method(PyObject *self, PyObject *unused)
-{
-    struct py_stats *s = (struct py_stats *)self;
-    (void)unused;
-    if (s->has_unsent)
-        report_names_forget(&s->unsent);
-    Py_RETURN_NONE;
-}
-
-static PyObject *report_locust_method(PyObject *self, PyObject *unused)
-{
-    struct py_stats *s = (struct py_stats *)self;
-    struct sbuf packed = {0};
-    (void)unused;
-    py_stats_want(s, &s->unsent, &s->has_unsent);
-    sbuf_addc(&packed, '\x83'); /* msgpack: a map of the three pairs that follow */
-    report_pack_locust(&s->unsent, &packed);
-    return take_report(s, &packed);
-}
-
 /* ---- the type ------------------------------------------------------------------------------- */
 
 static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -571,6 +521,7 @@ static void dealloc(PyObject *self)
 {
     struct py_stats *s = (struct py_stats *)self;
     cache_clear(s);
+    Py_CLEAR(s->names.bytes);
     if (s->has_unsent)
         tell_forget();
     stats_fini(&s->live);
@@ -592,17 +543,6 @@ static PyMethodDef methods[] = {
     {"clear", clear_method, METH_NOARGS, "Forgets every row and exception."},
     {"clear_requests", clear_requests_method, METH_NOARGS, "Forgets every row."},
     {"reset", reset_method, METH_NOARGS, "Zeroes every row."},
-    {"report", report_method, METH_NOARGS,
-     "What was counted since the last report, as bytes in Katydid's dialect."},
-    {"report_numbered", report_numbered_method, METH_VARARGS,
-     "report_numbered(number, with_classes) → (the same with numbers for names, names that the "
-     "master may not know, names of all rows in it)"},
-    {"names_heard", names_heard_method, METH_O,
-     "names_heard(number): the master has the names that came with that report."},
-    {"names_forget", names_forget_method, METH_NOARGS,
-     "The master is another one, or may be: it is told all names again."},
-    {"report_locust", report_locust_method, METH_NOARGS,
-     "The same as a msgpack map {stats, stats_total, errors} in Locust's dialect."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -636,9 +576,9 @@ struct py_stats *py_stats_default(void)
     return the_default;
 }
 
-static int add_readers(void)
+static int add_methods(PyMethodDef *defs)
 {
-    for (PyMethodDef *m = py_stats_readers; m->ml_name; m++) {
+    for (PyMethodDef *m = defs; m->ml_name; m++) {
         PyObject *descr = PyDescr_NewMethod(&py_stats_type, m); /* new */
         int rc = descr ? PyDict_SetItemString(py_stats_type.tp_dict, m->ml_name, descr) : -1;
         Py_XDECREF(descr);
@@ -666,14 +606,15 @@ static int add_functions(PyObject *module, const PyMethodDef *defs)
 
 int py_stats_init(PyObject *module)
 {
-    if (PyModule_AddType(module, &py_stats_type) != 0 || add_readers() != 0)
+    if (PyModule_AddType(module, &py_stats_type) != 0 || add_methods(py_stats_readers) != 0 ||
+        add_methods(py_stats_reports) != 0)
         return -1;
     if (!the_default)
         the_default = (struct py_stats *)PyObject_CallNoArgs((PyObject *)&py_stats_type);
     PyObject *o = (PyObject *)the_default;
     if (!o || PyModule_AddObjectRef(module, "stats", o) != 0 ||
         PyModule_AddObjectRef(module, "record_request", o) != 0 ||
-        add_functions(module, methods) != 0)
+        add_functions(module, methods) != 0 || add_functions(module, py_stats_readers) != 0)
         return -1;
-    return add_functions(module, py_stats_readers);
+    return add_functions(module, py_stats_reports);
 }

@@ -5,8 +5,9 @@
  * A request is counted in `live`, once. Whoever wants numbers first has `live` added to the tables
  * of all who want some (py_stats_settle):
  *   total   everything since the start of the test
- *   unsent  what the master has not been sent; unused until the first report is asked for
- *   unread  what Python's entries have not taken; unused until the first take()
+ *   unsent  what the master has not been sent and is in `live` no more: usually nothing, as a
+ * report is made of `live` itself where that has it all unread  what Python's entries have not
+ * taken; unused until the first take()
  */
 #include "common/metric/stats.h"
 #include "worker/py/py_stats.h"
@@ -22,10 +23,17 @@ struct stats_cache_slot {
     struct tally *row;       /* in live */
 };
 
+struct stats_names { /* of all rows, as report_pack_names has them */
+    PyObject *bytes; /* owned; NULL: not yet */
+    uint32_t last_row;
+    uint64_t clears; /* of `live`, when they were made */
+};
+
 struct py_stats {
     PyObject_HEAD struct stats live, total, unsent, unread;
     bool has_unsent, has_unread; /* the table is in use */
     bool is_unread;              /* there is something in `unread` */
+    struct stats_names names;
     struct stats_cache_slot cache[STATS_CACHE_SLOTS];
 };
 
@@ -34,4 +42,10 @@ void py_stats_settle(struct py_stats *s);
 /* Has `live` settled into `wanted` too from now on, beginning with all there was. */
 void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has);
 
+/* What the master has not been sent: `unsent`, or `live` where that has it all. */
+struct stats *py_stats_unsent(struct py_stats *s);
+/* All of that table is in a report. */
+void py_stats_sent(struct py_stats *s, struct stats *table);
+
 extern PyMethodDef py_stats_readers[]; /* py_stats_read.c: rows, total, failures … */
+extern PyMethodDef py_stats_reports[]; /* py_stats_report.c */
