@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define FILES_ENOUGH (1ul << 20)
@@ -106,12 +107,18 @@ static bool listen_with_keys(struct master *m, char **why)
     return is_good;
 }
 
+#define IPC_ROOM (sizeof "ipc://" - 1 + sizeof ((struct sockaddr_un *)0)->sun_path)
+
 static int bind_host_link(struct master *m)
 {
     char *why = NULL;
     if (m->nodes.is_local)
         return 0;
     char *at = sbuf_words("ipc://%s/host", m->nodes.children.folder);
+    if (strlen(at) >= IPC_ROOM) { /* below a long $TMPDIR: it comes by the workers' then */
+        free(at);
+        return 0;
+    }
     m->nodes.host.link = link_bind(at, &why);
     free(at);
     return m->nodes.host.link ? 0 : master_failure(EXIT_ADDRESS, why);

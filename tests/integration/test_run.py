@@ -56,6 +56,15 @@ def test_two_worker_processes_add_up(tmp_path):
         assert server.log()["requests"] == int(aggregated(tmp_path)["Request Count"]) + cut_off(run.stderr)
 
 
+def test_a_folder_for_temporary_files_may_have_a_long_name(tmp_path):
+    """Longer than the address of a Unix socket, which the master's own Python has there."""
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    with target() as server, locustfile(VISITOR.format(path="/")) as file:
+        run = run_katydid("-f", file, "-H", server.url, "--headless", "-u", 2, "-t", 1, "--processes", 2, env={"TMPDIR": str(deep)})
+        assert run.code == 0 and server.log()["requests"] > 0, run.describe()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_with_full_tables_and_files(tmp_path, number):
     with target() as server, locustfile(VISITOR.format(path="/")) as file:
