@@ -2,17 +2,15 @@
 #pragma once
 /* nodes: the worker processes and the script host, as the master knows them by their messages.
  *
- * Bytes become events for the run machine; what it asks for becomes bytes (app/perform.c calls the
- * functions below for that). Main thread.
+ * Bytes become events for the run machine; what it asks for becomes bytes, for which app/perform.c
+ * calls the functions below. Main thread.
  *
  *   inbox.c     takes messages off the link, and hands each to the file whose business it is
  *   registry.c  workers come and go
  *   absence.c   ... or are not heard for a while, and what that means for the figures
  *   script.c    the dialogue with the host
  *   outbox.c    sends messages
- *   nodes.c     what all of these need
- *
- * Calls go down this list only.
+ *   nodes.c     what all of these need; calls go down this list only
  */
 #include "common/wire/link.h"
 #include "master/data/node_logs.h"

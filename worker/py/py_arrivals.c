@@ -36,9 +36,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-/* Arrivals that are due so soon after the first one start with the last of them: the loop wakes once
- * for all, which costs half as much as a turn for each. None is later than that by it, and one that
- * has no other near it is not late at all. */
+/* Arrivals that are due so soon after the first one start with the last of them: the loop wakes
+ * once for all, which costs half as much as a turn for each. None is later than that by it, and one
+ * that has no other near it is not late at all. */
 #define TOGETHER_NS 300000
 #define MOST_LOOKED_AT 8 /* ... one by one */
 /* Iterations of a scenario that follow one another in a turn of the loop: so many, and for so long
