@@ -107,7 +107,7 @@ static bool listen_with_keys(struct master *m, char **why)
     return is_good;
 }
 
-#define IPC_ROOM (sizeof "ipc://" - 1 + sizeof ((struct sockaddr_un *)0)->sun_path)
+#define IPC_ROOM (sizeof "ipc://" - 1 + sizeof((struct sockaddr_un *)0)->sun_path)
 
 static int bind_host_link(struct master *m)
 {
