@@ -25,7 +25,7 @@ static struct bench *new_judge(const char *threshold)
 
 static void free_judge(struct bench *b)
 {
-    threshold_list_fini(&b->m.gates.given);
+    gates_fini(&b->m);
     free_bench(b);
 }
 
